@@ -1,0 +1,4 @@
+//! What counts as hostile: the vocabulary, the rules, the model's place, incidents.
+
+pub mod class;
+pub mod scorer;

@@ -1,0 +1,25 @@
+//! Picket: intrusion detection for the MQTT traffic of an IoT gateway.
+//!
+//! This file is the map. The **core** has no I/O, no clock, no heap and compiles without std; time is an
+//! argument. The **shell** (feature `std`) captures, loads models, stores, publishes and talks to people.
+//!
+//! The way of a frame: [`decode`] -> [`flow`] -> [`mqtt`] -> [`host`] -> [`features`] -> [`detect`] ->
+//! [`alert`], all driven by [`engine`].
+#![cfg_attr(not(any(test, feature = "std")), no_std)]
+#![forbid(unsafe_code)]
+
+// ---- core ------------------------------------------------------------------------------------
+pub mod alert;
+pub mod detect;
+pub mod features;
+pub mod host;
+pub mod limits;
+pub mod time;
+
+// ---- shell -----------------------------------------------------------------------------------
+#[cfg(feature = "std")]
+pub mod model;
+#[cfg(feature = "std")]
+pub mod publish;
+#[cfg(feature = "std")]
+pub mod store;

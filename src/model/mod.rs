@@ -1,0 +1,1 @@
+//! Loads ONNX models: validates, builds with tract, scores in batches.

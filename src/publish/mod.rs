@@ -1,0 +1,1 @@
+//! Sends alerts, status and metrics to the management broker.

@@ -1,0 +1,1 @@
+//! Keeps alerts on disk until the broker has them.

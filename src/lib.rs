@@ -12,6 +12,7 @@
 pub mod alert;
 pub mod detect;
 pub mod features;
+pub mod frame;
 pub mod host;
 pub mod limits;
 pub mod time;

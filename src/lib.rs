@@ -10,11 +10,16 @@
 
 // ---- core ------------------------------------------------------------------------------------
 pub mod alert;
+pub mod client;
+pub mod decode;
 pub mod detect;
+pub mod engine;
 pub mod features;
+pub mod flow;
 pub mod frame;
 pub mod host;
 pub mod limits;
+pub mod mqtt;
 pub mod time;
 
 // ---- shell -----------------------------------------------------------------------------------

@@ -77,6 +77,9 @@ pub enum CaptureError {
     /// A live capture without any interface.
     #[error("no interface to capture on; name one with -i or `capture.interfaces`")]
     NoInterface,
+    /// `any` was named beside other interfaces, whose frames would all come twice.
+    #[error("`any` covers every interface already; name it alone, or only the others")]
+    AnyAndOthers,
     /// No interface of that name.
     #[error("{interface}: no such interface; there are: {}", known.join(", "))]
     NoSuchInterface {
@@ -131,7 +134,7 @@ impl CaptureError {
             | Self::NoSuchInterface { .. } => 66,
             Self::Read { .. } | Self::Interface { .. } | Self::Wait { .. } => 74,
             Self::NoPermission { .. } => 77,
-            Self::Filter { .. } | Self::NoInterface => 78,
+            Self::Filter { .. } | Self::NoInterface | Self::AnyAndOthers => 78,
         }
     }
 

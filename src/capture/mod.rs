@@ -9,13 +9,17 @@
 //! dividing here, and loses nothing that [`Timestamp`] could hold.
 //!
 //! **Loopback.** The kernel shows each frame on a loopback device twice, on its way out and on its way
-//! in. Only the incoming copy is counted; see [`file`](mod@file) for how.
+//! in. Only the incoming copy is counted; see [`live`] and [`file`](mod@file) for how.
 
 mod error;
 pub mod file;
+mod interface;
+pub mod live;
 
 pub use error::CaptureError;
 pub use file::FileSource;
+pub use interface::{BlindReason, Counters, InterfaceStatus, State};
+pub use live::{LiveOptions, LiveSource};
 
 use crate::frame::Frame;
 use crate::time::Timestamp;
@@ -38,6 +42,7 @@ pub trait FrameSource {
     ///
     /// # Errors
     /// When the source can give nothing more; asked again after an error, it answers [`Event::End`].
+    /// A live interface that fails is not an error but a [`State::Blind`].
     fn next_frame(&mut self) -> Result<Event<'_>, CaptureError>;
 }
 

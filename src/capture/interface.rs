@@ -179,18 +179,25 @@ impl Interface {
         let (None, Some(handle)) = (&self.head, &mut self.handle) else {
             return;
         };
-        match handle.capture.next_packet() {
-            Ok(packet) => {
-                self.buffer.clear();
-                self.buffer.extend_from_slice(packet.data);
-                self.head = Some(Head {
-                    ts: timestamp(packet.header),
-                    link: handle.link,
-                    wire_len: packet.header.len,
-                });
+        loop {
+            match handle.capture.next_packet() {
+                Ok(packet) if is_outgoing_loopback(handle.link, packet.data) => {}
+                Ok(packet) => {
+                    self.buffer.clear();
+                    self.buffer.extend_from_slice(packet.data);
+                    self.head = Some(Head {
+                        ts: timestamp(packet.header),
+                        link: handle.link,
+                        wire_len: packet.header.len,
+                    });
+                    return;
+                }
+                Err(pcap::Error::TimeoutExpired) => return,
+                Err(error) => {
+                    let reason = BlindReason::Failed(reason(&error));
+                    return self.close(reason, now());
+                }
             }
-            Err(pcap::Error::TimeoutExpired) => {}
-            Err(error) => self.close(BlindReason::Failed(reason(&error)), now()),
         }
     }
 
@@ -297,6 +304,20 @@ impl Interface {
     }
 }
 
+/// Whether a cooked frame (`any`) is the outgoing copy of one on a loopback device, which also comes in.
+///
+/// libpcap drops that copy itself, but only of a device called `lo`.
+fn is_outgoing_loopback(link: LinkType, data: &[u8]) -> bool {
+    let (packet_type, hardware) = match link {
+        LinkType::LinuxSll => (data.get(0..2), data.get(2..4)),
+        LinkType::LinuxSll2 => (data.get(10..11), data.get(8..10)),
+        _ => return false,
+    };
+    let outgoing = matches!(packet_type, Some([0, 4] | [4]));
+    // ARPHRD_LOOPBACK, linux/if_arp.h
+    outgoing && hardware == Some(&772_u16.to_be_bytes())
+}
+
 /// How far a wrapping 32-bit counter has come. A step of more than half its range is one backwards (a
 /// driver that was reset) and counts nothing.
 fn delta(before: u32, after: u32) -> u64 {
@@ -386,6 +407,63 @@ mod tests {
         assert_eq!(delta(5, 9), 4);
         assert_eq!(delta(u32::MAX - 1, 3), 5, "wrapped");
         assert_eq!(delta(1_000_000, 0), 0, "reset");
+    }
+
+    #[test]
+    fn only_the_outgoing_copy_on_a_loopback_device_is_skipped() {
+        // packet type, ARPHRD type (772), address length, address, protocol
+        let sll = |packet_type, hardware| {
+            [
+                0,
+                packet_type,
+                3,
+                hardware,
+                0,
+                6,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                8,
+                0,
+            ]
+        };
+        assert!(is_outgoing_loopback(LinkType::LinuxSll, &sll(4, 4)));
+        assert!(!is_outgoing_loopback(LinkType::LinuxSll, &sll(0, 4)));
+        assert!(!is_outgoing_loopback(LinkType::LinuxSll, &sll(4, 1)));
+        assert!(!is_outgoing_loopback(LinkType::Ethernet, &sll(4, 4)));
+        assert!(!is_outgoing_loopback(LinkType::LinuxSll, &[0, 4, 3]));
+        // protocol, reserved, interface, ARPHRD type, packet type, address length, address
+        let sll2 = |packet_type| {
+            [
+                8,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                1,
+                3,
+                4,
+                packet_type,
+                6,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+            ]
+        };
+        assert!(is_outgoing_loopback(LinkType::LinuxSll2, &sll2(4)));
+        assert!(!is_outgoing_loopback(LinkType::LinuxSll2, &sll2(0)));
     }
 
     #[test]

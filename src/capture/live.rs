@@ -5,8 +5,8 @@
 //! it. That lateness is at most two [`LiveOptions::batch`] and a round of [`ROUND`] frames. An interface seen
 //! twice, as a bridge and as its port, yields its frames twice.
 //!
-//! On a loopback device libpcap is told to deliver incoming frames only, on `any` it does so by itself for
-//! `lo`; so each loopback frame comes once.
+//! On a loopback device libpcap is told to deliver incoming frames only; on `any` the outgoing copy of a
+//! loopback frame is skipped. libpcap would do either by itself, but only for a device called `lo`.
 //!
 //! An interface that is deleted, renamed or switched off becomes [`State::Blind`](super::State::Blind), the others go on. It is
 //! looked for every second, by name, and reopened when it is back, which needs `CAP_NET_RAW` still.

@@ -41,7 +41,7 @@ pub enum CaptureError {
     /// The capture ends inside a packet. Every whole packet before it was delivered.
     #[error(
         "{}: truncated inside packet {}: {reason}; the {packets} whole packets before it were read, copy the file again if it should be longer",
-        path.display(), packets + 1
+        path.display(), packets.saturating_add(1)
     )]
     Truncated {
         /// The name as given.

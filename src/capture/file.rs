@@ -63,7 +63,7 @@ impl FileSource {
             } else {
                 open_offline(path, path)?
             };
-            let total = meta.is_file().then(|| meta.len());
+            let total = meta.is_file().then_some(meta.len());
             (capture, total.and_then(|_| descriptor_of(&meta)), total)
         };
         let link = LinkType::from_number(capture.get_datalink().0);

@@ -265,7 +265,7 @@ impl Interface {
                 log::info!("{}: capturing again", self.status.name);
             }
             Err(CaptureError::Interface { reason, .. }) => {
-                self.close(BlindReason::Failed(reason), now)
+                self.close(BlindReason::Failed(reason), now);
             }
             Err(error) => self.close(BlindReason::Failed(error.to_string()), now),
         }

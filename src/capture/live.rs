@@ -38,8 +38,8 @@ pub struct LiveOptions {
     pub promiscuous: bool,
     /// Whether the kernel hands every frame over at once, or in batches.
     ///
-    /// At once is TPACKET_V2: a slot of twice the snaplen for every frame however short, so that 32 MiB
-    /// hold about 500 frames and take 64 MiB of memory. Batches are TPACKET_V3: frames packed tightly. Measured on
+    /// At once is `TPACKET_V2`: a slot of twice the snaplen for every frame however short, so that 32 MiB
+    /// hold about 500 frames and take 64 MiB of memory. Batches are `TPACKET_V3`: frames packed tightly. Measured on
     /// `lo` with 25 000 frames a second and a reader that halts for 50 ms twice a second: at once 8 % were
     /// dropped at 0.22 s of CPU, in batches none at 0.03 s. Hence batches by default; a frame then comes
     /// up to twice [`LiveOptions::batch`] late.

@@ -53,7 +53,7 @@ pub enum CaptureError {
     },
     /// The capture holds something that libpcap cannot take for a packet. Every packet before it was delivered.
     #[error(
-        "{}: damaged after packet {packets}: {reason}; rewrite it with `editcap FILE NEW`",
+        "{}: damaged after packet {packets}: {reason}; the packets before it were read, copy or write the file again",
         path.display()
     )]
     Corrupt {

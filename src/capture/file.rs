@@ -228,7 +228,7 @@ fn open_regular(path: &Path) -> Result<Capture<Offline>, CaptureError> {
                 "it is xz: pipe it with `xzcat FILE | picket replay -`"
             }
             (Ok(()), [0x0a, 0x0d, 0x0d, 0x0a]) => {
-                "rewrite it with one link type: `editcap -F pcap FILE NEW`"
+                "try it as plain pcap: `editcap -F pcap FILE NEW`"
             }
             _ => return error,
         };

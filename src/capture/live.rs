@@ -2,14 +2,15 @@
 //!
 //! Each interface has its own libpcap handle. The stream is in order of time among the frames that are
 //! waiting; a frame that the kernel hands over later than a younger one of another interface comes after
-//! it. That lateness is at most two [`LiveOptions::batch`] and a round of [`ROUND`] frames. An interface seen
+//! it. That lateness is at most two [`LiveOptions::batch`] and a round of 64 frames. An interface seen
 //! twice, as a bridge and as its port, yields its frames twice.
 //!
 //! On a loopback device libpcap is told to deliver incoming frames only; on `any` the outgoing copy of a
 //! loopback frame is skipped. libpcap would do either by itself, but only for a device called `lo`.
 //!
-//! An interface that is deleted, renamed or switched off becomes [`State::Blind`](super::State::Blind), the others go on. It is
-//! looked for every second, by name, and reopened when it is back, which needs `CAP_NET_RAW` still.
+//! An interface that is deleted, renamed or switched off becomes [`State::Blind`](super::State::Blind), the
+//! others go on. It is looked for every second, by name, and reopened when it is back, which needs
+//! `CAP_NET_RAW` still.
 
 use std::io;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -32,7 +33,7 @@ const CHECK_EVERY: Duration = Duration::from_secs(1);
 pub struct LiveOptions {
     /// Octets kept of each frame.
     pub snaplen: u32,
-    /// Octets of kernel memory for waiting frames, per interface.
+    /// Octets of memory for waiting frames, per interface. It is taken at once and counts as resident.
     pub buffer_bytes: u32,
     /// Whether frames for other stations are wanted; without meaning on `any`.
     pub promiscuous: bool,

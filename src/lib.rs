@@ -24,6 +24,8 @@ pub mod time;
 
 // ---- shell -----------------------------------------------------------------------------------
 #[cfg(feature = "std")]
+pub mod capture;
+#[cfg(feature = "std")]
 pub mod model;
 #[cfg(feature = "std")]
 pub mod publish;

@@ -18,6 +18,10 @@ pub mod time;
 
 // ---- shell -----------------------------------------------------------------------------------
 #[cfg(feature = "std")]
+pub mod config;
+#[cfg(feature = "std")]
+pub mod error;
+#[cfg(feature = "std")]
 pub mod model;
 #[cfg(feature = "std")]
 pub mod publish;

@@ -24,7 +24,11 @@ pub mod config;
 #[cfg(feature = "std")]
 pub mod error;
 #[cfg(feature = "std")]
+pub mod logging;
+#[cfg(feature = "std")]
 pub mod model;
+#[cfg(feature = "std")]
+pub mod privileges;
 #[cfg(feature = "std")]
 pub mod publish;
 #[cfg(feature = "std")]

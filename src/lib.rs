@@ -7,6 +7,19 @@
 //! [`alert`], all driven by [`engine`].
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 #![forbid(unsafe_code)]
+// Unit tests may read a clock, wait, and cast figures that they made themselves.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::disallowed_methods,
+        clippy::float_cmp,
+        clippy::large_stack_arrays,
+        reason = "tests"
+    )
+)]
 
 // ---- core ------------------------------------------------------------------------------------
 pub mod alert;

@@ -19,7 +19,7 @@ fn uncommented() -> String {
 }
 
 fn parse(text: &str) -> Config {
-    Config::parse(text, &Overrides::default(), HOST).unwrap_or_else(|faults| panic!("{faults:#?}"))
+    Config::parse(text, &Overrides::default(), HOST).expect("valid")
 }
 
 /// All keys of a TOML text, with their sections.

@@ -1,6 +1,7 @@
 //! What is left of root's rights after the drop: tried by a process of its own, because there is no way back.
 //!
 //! Without the test harness, as that runs tests on threads and a drop beside threads is refused.
+#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a test program that runs itself again")]
 
 use std::process::{Command, ExitCode};
 

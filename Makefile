@@ -35,7 +35,8 @@ bench: deps ## Run the benchmarks
 
 .PHONY: model
 model: ## Train models/default.onnx again (see models/README.md)
-	@models/train/train.sh
+	@scripts/install-deps.sh --model
+	models/train/make_model.sh
 
 .PHONY: fuzz
 fuzz: ## Fuzz: make fuzz TARGET=config_toml SECONDS=60 (needs nightly and cargo-fuzz)

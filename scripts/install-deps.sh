@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building, tests and demo need, if they are missing. Does nothing, and
 # needs no rights, when all are there. As root directly, else through sudo.
+#
+# With --model also what training needs.
 set -eu
 
 # The package of each thing that is needed. A thing is a program in the path or a file.
@@ -23,6 +25,9 @@ need mosquitto-clients mosquitto_sub
 need tcpdump tcpdump
 need iproute2 ip
 need python3 python3
+if [ "${1-}" = --model ] && ! python3 -c 'import ensurepip' 2>/dev/null; then
+    missing+=(python3-venv)
+fi
 
 if [ "${#missing[@]}" -eq 0 ]; then
     exit 0

@@ -2,13 +2,16 @@
 //!
 //! The steps become tract's typed operators directly: no ONNX importer and no shape inference runs on
 //! what a file says, and the linker drops both.
+//!
+//! The last step, `Softmax`, is left to [`softmax`]: tract's kernel works along memory alignment, so that the
+//! last bits of a row's result would depend on its place in the batch.
 
 use std::sync::Arc;
 
 use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, PaddingSpec, PoolSpec};
 use tract_onnx::tract_core::ops::math;
-use tract_onnx::tract_core::ops::nn::{DataFormat, Softmax};
+use tract_onnx::tract_core::ops::nn::DataFormat;
 use tract_onnx::tract_core::ops::quant::{DequantizeLinearF32, quantize_linear_i8};
 
 use super::chain::{Chain, Layer, Step};
@@ -16,16 +19,31 @@ use super::chain::{Chain, Layer, Step};
 /// An executable plan for batches of any number of rows.
 pub(super) type Plan = Arc<TypedRunnableModel>;
 
-/// Builds and optimises the plan of `chain`, from float `[N, width]` to float `[N, classes]`.
+/// Builds and optimises the plan of `chain`, from float `[N, width]` to the float logits `[N, classes]`.
 pub(super) fn plan(chain: &Chain) -> TractResult<Plan> {
     let mut model = TypedModel::default();
     let rows = model.symbols.sym("N").to_dim();
     let mut wire = model.add_source("X", f32::fact(tvec![rows, chain.width.to_dim()]))?;
-    for (index, step) in chain.steps.iter().enumerate() {
+    // The validator lets nothing follow Softmax.
+    let steps = chain.steps.iter().take_while(|step| **step != Step::Softmax);
+    for (index, step) in steps.enumerate() {
         wire = add(&mut model, &format!("step{index}"), step, wire)?;
     }
     model.select_output_outlets(&[wire])?;
     model.into_optimized()?.into_runnable()
+}
+
+/// Turns the logits of one row into probabilities, in place.
+pub(super) fn softmax(row: &mut [f32]) {
+    let greatest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0;
+    for value in row.iter_mut() {
+        *value = (*value - greatest).exp();
+        sum += *value;
+    }
+    for value in row {
+        *value /= sum;
+    }
 }
 
 /// Appends one step and returns its output.
@@ -47,7 +65,7 @@ fn add(model: &mut TypedModel, name: &str, step: &Step, wire: OutletId) -> Tract
         Step::Dequantise(from) => {
             model.wire_node(name, DequantizeLinearF32::new(from.scale, i32::from(from.zero_point)), &[wire])?
         }
-        Step::Softmax => model.wire_node(name, Softmax { axes: tvec![1], ..Softmax::default() }, &[wire])?,
+        Step::Softmax => bail!("Softmax is not part of the plan"),
     };
     outputs.first().copied().context("every step has one output")
 }
@@ -92,4 +110,16 @@ fn conv(model: &mut TypedModel, name: &str, layer: &Layer, wire: OutletId) -> Tr
         output_channels: layer.outputs,
     };
     model.wire_node(name, Conv::new(pool, KernelFormat::OIHW, 1, Some(i8::datum_type())), &inputs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn softmax_adds_up_to_one_and_survives_large_logits() {
+        let mut row = [1000.0, 1000.0, -1000.0];
+        softmax(&mut row);
+        assert_eq!(row, [0.5, 0.5, 0.0]);
+    }
 }

@@ -94,9 +94,12 @@ impl OnnxScorer {
             let output = state.run(tvec!(input.into()))?;
             Ok(output.first().map(|tensor| tensor.try_as_plain_ram()?.as_slice::<f32>().map(<[f32]>::to_vec)).transpose()?)
         });
-        let expected = rows.len() * self.metadata.classes();
-        let probabilities = outcome.ok().flatten().filter(|p| p.len() == expected && p.iter().all(|p| p.is_finite()));
-        if probabilities.is_none() {
+        let classes = self.metadata.classes();
+        let fits = |logits: &Vec<f32>| logits.len() == rows.len() * classes && logits.iter().all(|logit| logit.is_finite());
+        let mut probabilities = outcome.ok().flatten().filter(fits);
+        if let Some(values) = &mut probabilities {
+            values.chunks_exact_mut(classes).for_each(build::softmax);
+        } else {
             // A state that failed half way may hold anything.
             if let Ok(fresh) = guarded(|| self.plan.spawn()) {
                 self.state = fresh;

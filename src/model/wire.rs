@@ -209,7 +209,7 @@ impl fmt::Display for WireFault {
             Self::Truncated { message } => write!(f, "{message} is cut short"),
             Self::Malformed { message } => write!(f, "{message} is not valid protobuf"),
             Self::UnknownField { message, field } => write!(f, "{message} has a field {field}, which no Picket model has"),
-            Self::Forbidden { what } => write!(f, "{what} are not accepted"),
+            Self::Forbidden { what } => write!(f, "holds {what}, which Picket never accepts"),
             Self::TooLong { message, field, octets, limit } => {
                 write!(f, "field {field} of {message} has {octets} octets, at most {limit} are accepted")
             }

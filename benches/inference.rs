@@ -12,7 +12,8 @@ use picket::model::golden::Golden;
 fn inference(criterion: &mut Criterion) {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
     let file = std::fs::read(models.join("default.onnx")).expect("models/default.onnx is in the repository");
-    let golden = Golden::load(&models.join("golden/default.json")).expect("its golden vectors are in the repository");
+    let golden =
+        Golden::load(&models.join("golden/default.json")).expect("its golden vectors are in the repository");
     // Real rows of every class, so that no branch or saturation is favoured.
     let rows: Vec<FeatureVector> = golden
         .rows
@@ -37,7 +38,8 @@ fn inference(criterion: &mut Criterion) {
         });
     }
     group.finish();
-    criterion.bench_function("load", |bencher| bencher.iter(|| OnnxScorer::from_bytes(black_box(&file)).is_ok()));
+    criterion
+        .bench_function("load", |bencher| bencher.iter(|| OnnxScorer::from_bytes(black_box(&file)).is_ok()));
 }
 
 criterion_group!(benches, inference);

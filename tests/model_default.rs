@@ -13,7 +13,8 @@ fn models() -> PathBuf {
 }
 
 fn load() -> (OnnxScorer, Golden) {
-    let scorer = OnnxScorer::load(&models().join("default.onnx")).unwrap_or_else(|error| panic!("{error}: {}", error.hint()));
+    let scorer = OnnxScorer::load(&models().join("default.onnx"))
+        .unwrap_or_else(|error| panic!("{error}: {}", error.hint()));
     let golden = Golden::load(&models().join("golden/default.json")).unwrap();
     (scorer, golden)
 }

@@ -1,9 +1,11 @@
 //! The scorer against the definition of the operators, and its promises on batches and odd rows.
 
-#[allow(dead_code, reason = "shared with model_hostile.rs, which uses other parts")]
+#[allow(dead_code, reason = "shared with model_hostile, which uses other parts")]
 mod model_support;
 
-use model_support::{CLASSES, HIDDEN, INVERSE_DEVIATION, MEAN, STAGES, WEIGHT_SCALE, changed, good, set_metadata, weights};
+use model_support::{
+    CLASSES, HIDDEN, INVERSE_DEVIATION, MEAN, STAGES, WEIGHT_SCALE, changed, good, set_metadata, weights,
+};
 use picket::detect::class::Class;
 use picket::detect::scorer::{Scorer as _, Verdict};
 use picket::features::FeatureVector;
@@ -20,7 +22,7 @@ fn reference(row: &[f32]) -> Vec<f32> {
     };
     let mut codes: Vec<f32> = row
         .iter()
-        .map(|x| ((x.max(0.0) + 1.0).ln() - MEAN) * INVERSE_DEVIATION)
+        .map(|x| (x.max(0.0).ln_1p() - MEAN) * INVERSE_DEVIATION)
         .map(|z| quantise(z.clamp(-6.0, 6.0), STAGES[0]))
         .collect();
     for layer in 0..2 {
@@ -31,8 +33,12 @@ fn reference(row: &[f32]) -> Vec<f32> {
             .zip(biases)
             .map(|(weights, bias)| {
                 // Exact: every product and sum is an integer far below 2^24.
-                let sum: f32 = weights.iter().zip(&codes).map(|(w, code)| f32::from(*w) * (code - f32::from(from.1))).sum();
-                quantise((sum + bias as f32) * from.0 * WEIGHT_SCALE, to)
+                let sum: f32 = weights
+                    .iter()
+                    .zip(&codes)
+                    .map(|(w, code)| f32::from(*w) * (code - f32::from(from.1)))
+                    .sum();
+                quantise((sum + f32::from(bias)) * from.0 * WEIGHT_SCALE, to)
             })
             .collect();
     }
@@ -57,7 +63,7 @@ fn scorer() -> OnnxScorer {
 fn row() -> impl Strategy<Value = Vec<f32>> {
     let value = prop_oneof![
         4 => (0u16..50).prop_map(f32::from),
-        2 => (0u32..1_000_000).prop_map(|n| n as f32),
+        2 => (0f32..1e6).prop_map(f32::round),
         1 => Just(f32::MAX),
         1 => Just(-1.0f32),
     ];
@@ -103,7 +109,7 @@ fn the_test_model_tells_all_its_classes() {
         let row: Vec<f32> = (0..HOST.width())
             .map(|_| {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                if state >> 31 == 0 { 0.0 } else { (state >> 20) as f32 }
+                if state >> 31 == 0 { 0.0 } else { f32::from(u16::try_from(state >> 20).unwrap()) }
             })
             .collect();
         let probabilities = reference(&row);
@@ -146,7 +152,8 @@ fn values_beyond_the_width_are_no_input() {
 fn a_class_is_reported_from_its_threshold_on() {
     let row = vector(&vec![2.0; HOST.width()]);
     let probabilities = scorer().explain(&row).unwrap();
-    let (column, probability) = (1..CLASSES.len()).map(|c| (c, probabilities[c])).max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
+    let (column, probability) =
+        (1..CLASSES.len()).map(|c| (c, probabilities[c])).max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
     let with_threshold = |threshold: f32| {
         let mut model = good();
         let text: Vec<String> = CLASSES[1..].iter().map(|class| format!("{class}={threshold}")).collect();
@@ -193,7 +200,8 @@ fn the_description_names_model_schema_and_classes() {
     assert_eq!(info.detector(), "model:test@1.0");
     assert_eq!(info.schema, &HOST);
     assert_eq!(info.weights, HOST.width() * HIDDEN + HIDDEN * CLASSES.len());
-    let other = OnnxScorer::from_bytes(&changed(|model| set_metadata(model, "picket.training", "other"))).unwrap();
+    let other =
+        OnnxScorer::from_bytes(&changed(|model| set_metadata(model, "picket.training", "other"))).unwrap();
     assert_ne!(info.fingerprint, other.info().fingerprint);
     let text = info.to_string();
     for part in ["test", "1.0", &HOST.hash().to_string(), "tcp_scan from 0.5"] {

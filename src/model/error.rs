@@ -15,20 +15,20 @@ pub struct LoadError {
     /// The file.
     pub path: PathBuf,
     /// What is wrong with it.
-    pub fault: Fault,
+    pub fault: Box<Fault>,
 }
 
 impl LoadError {
     /// What the operator can do, in one line.
     #[must_use]
-    pub fn hint(&self) -> &'static str {
+    pub const fn hint(&self) -> &'static str {
         self.fault.hint()
     }
 
     /// The `sysexits.h` code: 66 unreadable, 65 refused, 70 a fault of our own or of tract.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
-        match self.fault {
+        match *self.fault {
             Fault::Read(_) | Fault::NotAFile => 66,
             Fault::Build(_) | Fault::Panicked => 70,
             _ => 65,
@@ -83,8 +83,12 @@ impl Fault {
             Self::Metadata(MetadataFault::SchemaHash { .. } | MetadataFault::UnknownSchema(_)) => {
                 "train a model on the columns of this version: models/train/make_model.sh"
             }
-            Self::Metadata(_) | Self::Refused(_) => "export it with models/train/train.py, which writes only what Picket accepts",
-            Self::Build(_) | Self::Panicked => "use the model shipped with Picket and report this file as a defect",
+            Self::Metadata(_) | Self::Refused(_) => {
+                "export it with models/train/train.py, which writes only what Picket accepts"
+            }
+            Self::Build(_) | Self::Panicked => {
+                "use the model shipped with Picket and report this file as a defect"
+            }
         }
     }
 }
@@ -188,7 +192,7 @@ pub enum Refusal {
 }
 
 /// What is wrong with the model as a whole.
-#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum GraphFault {
     /// No graph in the file.
     #[error("the model has no graph")]
@@ -349,6 +353,9 @@ pub enum NodeFault {
         /// What the operator asks for.
         wanted: &'static str,
     },
+    /// Another axis than the last of three.
+    #[error("its axis is {0}, not 2 or -1")]
+    Axis(i64),
     /// An attribute of another type or value than accepted.
     #[error("its attribute {name} is not accepted; wanted: {wanted}")]
     Attribute {
@@ -366,7 +373,7 @@ pub enum NodeFault {
 }
 
 /// What is wrong with an initialiser.
-#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum TensorFault {
     /// Two of the same name.
     #[error("exists twice")]
@@ -439,7 +446,7 @@ mod tests {
 
     #[test]
     fn exit_codes_follow_sysexits() {
-        let error = |fault| LoadError { path: "m.onnx".into(), fault };
+        let error = |fault| LoadError { path: "m.onnx".into(), fault: Box::new(fault) };
         assert_eq!(error(Fault::Read(io::ErrorKind::NotFound.into())).exit_code(), 66);
         assert_eq!(error(Fault::Empty).exit_code(), 65);
         assert_eq!(error(Fault::Panicked).exit_code(), 70);

@@ -83,7 +83,11 @@ pub struct Confirmed {
 
 impl fmt::Display for Confirmed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} golden vectors confirmed, greatest difference {:.1e}", self.rows, self.greatest_difference)
+        write!(
+            f,
+            "{} golden vectors confirmed, greatest difference {:.1e}",
+            self.rows, self.greatest_difference
+        )
     }
 }
 
@@ -126,8 +130,8 @@ pub fn self_test(scorer: &mut OnnxScorer, golden: &Golden) -> Result<Confirmed, 
         let probabilities = scorer.explain(&vector).ok_or(GoldenFault::Unscored(index))?;
         for (column, (&found, &wanted)) in probabilities.iter().zip(&row.probs).enumerate() {
             let difference = (found - wanted).abs();
-            // Written so that a NaN reference fails too.
-            if !(difference <= golden.tolerance) {
+            // `max` would pass over the NaN of a broken reference.
+            if difference.is_nan() || difference > golden.tolerance {
                 return Err(GoldenFault::Differs { row: index, column, wanted, found });
             }
             greatest_difference = greatest_difference.max(difference);

@@ -93,12 +93,14 @@ impl Metadata {
         let entries = Entries::new(entries)?;
         let schema = read_schema(&entries)?;
         let name = entries.form(NAME, "1 to 32 of a-z 0-9 - _", |text| {
-            is_short(text) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b))
+            is_short(text)
+                && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b))
         })?;
         let version = entries.form(VERSION, "1 to 32 of A-Z a-z 0-9 . - + _", |text| {
             is_short(text) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-+_".contains(&b))
         })?;
-        let created = entries.form(CREATED, "a time in RFC 3339", |text| humantime::parse_rfc3339(text).is_ok())?;
+        let created =
+            entries.form(CREATED, "a time in RFC 3339", |text| humantime::parse_rfc3339(text).is_ok())?;
         let training = entries.form(TRAINING, "one line of 1 to 1024 printable characters", |text| {
             (1..=1024).contains(&text.len()) && !text.chars().any(char::is_control)
         })?;
@@ -149,7 +151,12 @@ impl<'a> Entries<'a> {
         self.find(key).ok_or(MetadataFault::Missing(key))
     }
 
-    fn form(&self, key: &'static str, wanted: &'static str, fits: impl Fn(&str) -> bool) -> Result<&'a str, MetadataFault> {
+    fn form(
+        &self,
+        key: &'static str,
+        wanted: &'static str,
+        fits: impl Fn(&str) -> bool,
+    ) -> Result<&'a str, MetadataFault> {
         let text = self.get(key)?;
         if fits(text) { Ok(text) } else { Err(MetadataFault::Form { key, value: Quoted::new(text), wanted }) }
     }
@@ -192,7 +199,11 @@ fn read_classes(text: &str) -> Result<Vec<Class>, MetadataFault> {
         classes.push(class);
     }
     if classes.is_empty() {
-        return Err(MetadataFault::Form { key: CLASSES, value: Quoted::new(text), wanted: "benign and at least one class" });
+        return Err(MetadataFault::Form {
+            key: CLASSES,
+            value: Quoted::new(text),
+            wanted: "benign and at least one class",
+        });
     }
     Ok(classes)
 }
@@ -207,7 +218,10 @@ fn read_thresholds(text: &str, classes: &[Class]) -> Result<Vec<Reported>, Metad
             .split_once('=')
             .filter(|(name, _)| *name == class.name())
             .map(|(_, value)| value)
-            .ok_or_else(|| MetadataFault::ThresholdOrder { wanted: class.name(), found: Quoted::new(entry) })?;
+            .ok_or_else(|| MetadataFault::ThresholdOrder {
+            wanted: class.name(),
+            found: Quoted::new(entry),
+        })?;
         let threshold: f32 = value.parse().map_err(|_| MetadataFault::Form {
             key: THRESHOLDS,
             value: Quoted::new(value),
@@ -241,7 +255,8 @@ fn read_novelty(text: &str, width: usize) -> Result<Novelty, MetadataFault> {
         .and_then(|value| value.parse().ok())
         .filter(|columns| *columns < width)
         .ok_or_else(|| fault(columns, "columns= and a number below the width of the schema"))?;
-    let list = bounds.strip_prefix("bounds=").ok_or_else(|| fault(bounds, "bounds= and a list of numbers"))?;
+    let list =
+        bounds.strip_prefix("bounds=").ok_or_else(|| fault(bounds, "bounds= and a list of numbers"))?;
     let bounds: Vec<f32> = list
         .split(',')
         .map(|bound| {
@@ -300,7 +315,8 @@ mod tests {
     #[test]
     fn every_key_is_required() {
         for key in KEYS.iter().filter(|key| **key != NOVELTY) {
-            let fault = Metadata::read(&entries(|pairs| pairs.retain(|(known, _)| known != key))).unwrap_err();
+            let fault =
+                Metadata::read(&entries(|pairs| pairs.retain(|(known, _)| known != key))).unwrap_err();
             assert_eq!(fault, MetadataFault::Missing(key));
         }
     }
@@ -317,21 +333,31 @@ mod tests {
         assert!(matches!(with(CLASSES, "benign,nonsense"), Err(MetadataFault::UnknownClass(_))));
         assert!(matches!(with(CLASSES, "benign,tcp_scan,tcp_scan"), Err(MetadataFault::ClassTwice(_))));
         assert!(matches!(with(THRESHOLDS, "tcp_scan=0.5"), Err(MetadataFault::ThresholdOrder { .. })));
-        assert!(matches!(with(THRESHOLDS, "tcp_scan=1.5,mqtt_slow_dos=0.5"), Err(MetadataFault::Threshold { .. })));
-        assert!(matches!(with(THRESHOLDS, "tcp_scan=NaN,mqtt_slow_dos=0.5"), Err(MetadataFault::Threshold { .. })));
+        assert!(matches!(
+            with(THRESHOLDS, "tcp_scan=1.5,mqtt_slow_dos=0.5"),
+            Err(MetadataFault::Threshold { .. })
+        ));
+        assert!(matches!(
+            with(THRESHOLDS, "tcp_scan=NaN,mqtt_slow_dos=0.5"),
+            Err(MetadataFault::Threshold { .. })
+        ));
     }
 
     #[test]
     fn a_row_is_novel_by_the_number_of_columns_beyond_their_bounds() {
         let bounds = vec!["2"; HOST.width()].join(",");
-        let novelty = with(NOVELTY, &format!("factor=10 columns=2 bounds={bounds}")).unwrap().novelty.unwrap();
+        let novelty =
+            with(NOVELTY, &format!("factor=10 columns=2 bounds={bounds}")).unwrap().novelty.unwrap();
         let mut row = vec![20.0; HOST.width()];
         assert!(!novelty.is_novel(&row));
         row[..2].fill(21.0);
         assert!(!novelty.is_novel(&row));
         row[2] = 21.0;
         assert!(novelty.is_novel(&row));
-        assert!(matches!(with(NOVELTY, "factor=10 columns=2 bounds=1,2"), Err(MetadataFault::NoveltyWidth { .. })));
+        assert!(matches!(
+            with(NOVELTY, "factor=10 columns=2 bounds=1,2"),
+            Err(MetadataFault::NoveltyWidth { .. })
+        ));
         assert!(matches!(with(NOVELTY, "factor=0 columns=2 bounds=1"), Err(MetadataFault::Form { .. })));
     }
 }

@@ -30,7 +30,8 @@ pub use error::{Fault, LoadError};
 pub use info::ModelInfo;
 pub use onnx::OnnxScorer;
 
-/// Largest model file that is read. The default model has about 10 KiB; 1 MiB leaves room for a hidden
-/// layer of 512 by 1024 weights, and bounds what a hostile file can cost: the decoder needs at most some
-/// ten times the size of the file.
-pub const MAX_FILE_BYTES: u64 = 1 << 20;
+/// Largest model file that is read, in octets.
+///
+/// The default model has some 5 KiB. 1 MiB leaves room for hidden layers of 512 by 1024 weights, and bounds
+/// what a hostile file can cost: its octets a few times over, and [`wire::MAX_FIELDS`] decoded fields.
+pub const MAX_FILE_BYTES: usize = 1 << 20;

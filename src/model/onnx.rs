@@ -8,6 +8,7 @@ use std::path::Path;
 use prost::Message as _;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::{Tensor, TractResult, TypedSimpleState, tvec};
+use tract_onnx::tract_core::internal::TractErrorContext as _;
 
 use super::chain::{Chain, Step};
 use super::error::{Fault, LoadError};
@@ -48,7 +49,9 @@ impl OnnxScorer {
     ///
     /// Why it is not served, with path, place and remedy.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
-        read(path).and_then(|bytes| Self::from_bytes(&bytes)).map_err(|fault| LoadError { path: path.to_owned(), fault })
+        read(path)
+            .and_then(|bytes| Self::from_bytes(&bytes))
+            .map_err(|fault| LoadError { path: path.to_owned(), fault: Box::new(fault) })
     }
 
     /// Loads the model with these octets.
@@ -92,18 +95,19 @@ impl OnnxScorer {
         let outcome = guarded(|| {
             let input = Tensor::from_shape(&[rows.len(), width], &values)?;
             let output = state.run(tvec!(input.into()))?;
-            Ok(output.first().map(|tensor| tensor.try_as_plain_ram()?.as_slice::<f32>().map(<[f32]>::to_vec)).transpose()?)
+            let logits = output.first().context("the plan has one output")?;
+            Ok(logits.try_as_plain_ram()?.as_slice::<f32>()?.to_vec())
         });
         let classes = self.metadata.classes();
-        let fits = |logits: &Vec<f32>| logits.len() == rows.len() * classes && logits.iter().all(|logit| logit.is_finite());
-        let mut probabilities = outcome.ok().flatten().filter(fits);
+        let fits = |logits: &Vec<f32>| {
+            logits.len() == rows.len() * classes && logits.iter().all(|logit| logit.is_finite())
+        };
+        let mut probabilities = outcome.ok().filter(fits);
         if let Some(values) = &mut probabilities {
             values.chunks_exact_mut(classes).for_each(build::softmax);
-        } else {
-            // A state that failed half way may hold anything.
-            if let Ok(fresh) = guarded(|| self.plan.spawn()) {
-                self.state = fresh;
-            }
+        } else if let Ok(fresh) = guarded(|| self.plan.spawn()) {
+            // The old state failed half way and may hold anything.
+            self.state = fresh;
         }
         probabilities
     }
@@ -173,18 +177,19 @@ impl Scorer for OnnxScorer {
 
 /// Reads a regular file of at most [`MAX_FILE_BYTES`].
 fn read(path: &Path) -> Result<Vec<u8>, Fault> {
+    const LIMIT: u64 = MAX_FILE_BYTES as u64;
     // Asked before opening: to open a pipe would wait for its other end.
     if !fs::metadata(path)?.is_file() {
         return Err(Fault::NotAFile);
     }
     let file = File::open(path)?;
     let size = file.metadata()?.len();
-    if size > MAX_FILE_BYTES {
+    if size > LIMIT {
         return Err(Fault::TooLarge(size));
     }
     let mut bytes = Vec::new();
     // The file may have grown since.
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    file.take(LIMIT + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -197,9 +202,8 @@ pub fn inspect(bytes: &[u8]) -> Result<(Metadata, Chain), Fault> {
     if bytes.is_empty() {
         return Err(Fault::Empty);
     }
-    let size = bytes.len() as u64;
-    if size > MAX_FILE_BYTES {
-        return Err(Fault::TooLarge(size));
+    if bytes.len() > MAX_FILE_BYTES {
+        return Err(Fault::TooLarge(bytes.len() as u64));
     }
     wire::check(bytes)?;
     let model = ModelProto::decode(bytes).map_err(|error| Fault::Decode(error.to_string()))?;

@@ -8,7 +8,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 use super::error::{Quoted, Refusal, TensorFault};
 
 /// Most elements of one constant.
-const MAX_ELEMENTS: usize = super::MAX_FILE_BYTES as usize;
+const MAX_ELEMENTS: usize = super::MAX_FILE_BYTES;
 
 /// The elements of a constant.
 #[derive(Debug)]
@@ -35,7 +35,8 @@ impl Constant {
         let mut count = 1usize;
         let mut shape = Vec::with_capacity(3);
         for &dim in &tensor.dims {
-            let size = usize::try_from(dim).ok().filter(|&size| size > 0).ok_or(TensorFault::Dimension(dim))?;
+            let size =
+                usize::try_from(dim).ok().filter(|&size| size > 0).ok_or(TensorFault::Dimension(dim))?;
             count = count.checked_mul(size).filter(|&n| n <= MAX_ELEMENTS).ok_or(TensorFault::Huge)?;
             shape.push(size);
         }
@@ -113,7 +114,8 @@ mod tests {
 
     #[test]
     fn octets_become_elements() {
-        let constant = Constant::decode(&tensor(&[2], DataType::Float, &[0, 0, 128, 63, 0, 0, 0, 192])).unwrap();
+        let constant =
+            Constant::decode(&tensor(&[2], DataType::Float, &[0, 0, 128, 63, 0, 0, 0, 192])).unwrap();
         assert_eq!(constant.shape, [2]);
         assert!(matches!(constant.elements, Elements::Float(v) if v == [1.0, -2.0]));
         let constant = Constant::decode(&tensor(&[], DataType::Int8, &[0x80])).unwrap();

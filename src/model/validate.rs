@@ -78,14 +78,20 @@ fn is_default_domain(domain: &str) -> bool {
 }
 
 /// There must be one port, of this name, `float [N, columns]`.
-fn check_port(what: &'static str, name: &'static str, ports: &[ValueInfoProto], columns: usize) -> Result<(), GraphFault> {
+fn check_port(
+    what: &'static str,
+    name: &'static str,
+    ports: &[ValueInfoProto],
+    columns: usize,
+) -> Result<(), GraphFault> {
     let [port] = ports else {
         return Err(GraphFault::Ports { what, found: ports.len() });
     };
     if port.name != name {
         return Err(GraphFault::PortName { what, found: Quoted::new(&port.name), wanted: name });
     }
-    let tensor = port.r#type.as_ref().and_then(|t| t.value.as_ref()).map(|TypeValue::TensorType(tensor)| tensor);
+    let tensor =
+        port.r#type.as_ref().and_then(|t| t.value.as_ref()).map(|TypeValue::TensorType(tensor)| tensor);
     let fits = tensor.is_some_and(|tensor| {
         let dims = tensor.shape.as_ref().map_or(&[][..], |shape| shape.dim.as_slice());
         let sizes: Vec<_> = dims.iter().map(|dim| dim.value.as_ref()).collect();
@@ -100,7 +106,12 @@ fn check_port(what: &'static str, name: &'static str, ports: &[ValueInfoProto], 
 }
 
 /// Follows the chain from `X` to `probs`.
-fn follow<'a>(graph: &'a GraphProto, constants: &Constants<'a>, width: usize, classes: usize) -> Result<Vec<Step>, Refusal> {
+fn follow<'a>(
+    graph: &'a GraphProto,
+    constants: &Constants<'a>,
+    width: usize,
+    classes: usize,
+) -> Result<Vec<Step>, Refusal> {
     let mut steps = Vec::with_capacity(graph.node.len());
     let mut made = "X";
     if constants.contains_key(made) {
@@ -137,7 +148,11 @@ fn follow<'a>(graph: &'a GraphProto, constants: &Constants<'a>, width: usize, cl
 }
 
 /// Checks operator, first input and output of a node, and returns the name of what it makes.
-fn check_wiring<'a>(node: &'a NodeProto, incoming: &str, names: &mut BTreeSet<&'a str>) -> Result<&'a str, NodeFault> {
+fn check_wiring<'a>(
+    node: &'a NodeProto,
+    incoming: &str,
+    names: &mut BTreeSet<&'a str>,
+) -> Result<&'a str, NodeFault> {
     if !is_default_domain(&node.domain) {
         return Err(NodeFault::Domain(Quoted::new(&node.domain)));
     }

@@ -114,12 +114,7 @@ const ATTRIBUTE: Message = Message {
 };
 const TENSOR: Message = Message {
     name: "TensorProto",
-    fields: &[
-        (1, Kind::Number),
-        (2, Kind::Number),
-        (8, Kind::Octets(NAME)),
-        (9, Kind::Octets(usize::MAX)),
-    ],
+    fields: &[(1, Kind::Number), (2, Kind::Number), (8, Kind::Octets(NAME)), (9, Kind::Octets(usize::MAX))],
     refused: &[
         (3, "tensor segments"),
         (4, "float_data (write raw_data)"),
@@ -140,23 +135,15 @@ const VALUE_INFO: Message = Message {
 const TYPE: Message = Message {
     name: "TypeProto",
     fields: &[(1, Kind::Message(&TENSOR_TYPE))],
-    refused: &[
-        (4, "sequence types"),
-        (5, "map types"),
-        (8, "sparse tensor types"),
-        (9, "optional types"),
-    ],
+    refused: &[(4, "sequence types"), (5, "map types"), (8, "sparse tensor types"), (9, "optional types")],
 };
 const TENSOR_TYPE: Message = Message {
     name: "TypeProto.Tensor",
     fields: &[(1, Kind::Number), (2, Kind::Message(&SHAPE))],
     refused: &[],
 };
-const SHAPE: Message = Message {
-    name: "TensorShapeProto",
-    fields: &[(1, Kind::Message(&DIMENSION))],
-    refused: &[],
-};
+const SHAPE: Message =
+    Message { name: "TensorShapeProto", fields: &[(1, Kind::Message(&DIMENSION))], refused: &[] };
 const DIMENSION: Message = Message {
     name: "TensorShapeProto.Dimension",
     fields: &[(1, Kind::Number), (2, Kind::Octets(NAME))],
@@ -208,7 +195,9 @@ impl fmt::Display for WireFault {
         match self {
             Self::Truncated { message } => write!(f, "{message} is cut short"),
             Self::Malformed { message } => write!(f, "{message} is not valid protobuf"),
-            Self::UnknownField { message, field } => write!(f, "{message} has a field {field}, which no Picket model has"),
+            Self::UnknownField { message, field } => {
+                write!(f, "{message} has a field {field}, which no Picket model has")
+            }
             Self::Forbidden { what } => write!(f, "holds {what}, which Picket never accepts"),
             Self::TooLong { message, field, octets, limit } => {
                 write!(f, "field {field} of {message} has {octets} octets, at most {limit} are accepted")
@@ -265,13 +254,14 @@ fn walk(message: &'static Message, mut rest: &[u8], budget: &mut usize) -> Resul
             return Err(WireFault::UnknownField { message: name, field });
         };
         match (kind, payload) {
-            (Kind::Number, _) => {}
             (Kind::Octets(limit), Some(octets)) if octets.len() > *limit => {
                 return Err(WireFault::TooLong { message: name, field, octets: octets.len(), limit: *limit });
             }
-            (Kind::Octets(_), Some(_)) => {}
+            (Kind::Number, _) | (Kind::Octets(_), Some(_)) => {}
             (Kind::Message(inner), Some(octets)) => walk(inner, octets, budget)?,
-            (Kind::Octets(_) | Kind::Message(_), None) => return Err(WireFault::Malformed { message: name }),
+            (Kind::Octets(_) | Kind::Message(_), None) => {
+                return Err(WireFault::Malformed { message: name });
+            }
         }
     }
     Ok(())

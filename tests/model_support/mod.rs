@@ -8,8 +8,8 @@ use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
 use tract_onnx::pb::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto, TensorShapeProto,
-    TypeProto, ValueInfoProto, type_proto,
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+    TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
 
 /// Columns of the hidden layer.
@@ -26,7 +26,7 @@ pub const MEAN: f32 = 1.5;
 pub const INVERSE_DEVIATION: f32 = 0.8;
 
 /// Weights `[outputs, inputs]` and biases of layer `layer`, spread by a linear congruence.
-pub fn weights(layer: usize) -> (Vec<i8>, Vec<i32>) {
+pub fn weights(layer: usize) -> (Vec<i8>, Vec<i16>) {
     let (inputs, outputs) = if layer == 0 { (HOST.width(), HIDDEN) } else { (HIDDEN, CLASSES.len()) };
     let mut state = 0x2545_f491u32 + u32::try_from(layer).unwrap();
     let mut next = move || {
@@ -34,7 +34,7 @@ pub fn weights(layer: usize) -> (Vec<i8>, Vec<i32>) {
         state.to_be_bytes()[0].cast_signed()
     };
     let weights = (0..inputs * outputs).map(|_| next()).collect();
-    let biases = (0..outputs).map(|_| i32::from(next()) * 20).collect();
+    let biases = (0..outputs).map(|_| i16::from(next()) * 20).collect();
     (weights, biases)
 }
 
@@ -55,13 +55,18 @@ pub fn good() -> ModelProto {
     ];
     for (index, (scale, zero_point)) in STAGES.iter().enumerate() {
         initializer.push(floats(&format!("scale{index}"), &[], &[*scale]));
-        initializer.push(raw(&format!("zero_point{index}"), &[], DataType::Int8, vec![zero_point.cast_unsigned()]));
+        initializer.push(raw(
+            &format!("zero_point{index}"),
+            &[],
+            DataType::Int8,
+            vec![zero_point.cast_unsigned()],
+        ));
     }
     for (index, (outputs, inputs)) in [(hidden, width), (classes, hidden)].into_iter().enumerate() {
         let (weights, biases) = weights(index);
         let weights = weights.into_iter().map(i8::cast_unsigned).collect();
         initializer.push(raw(&format!("weights{index}"), &[outputs, inputs, 1], DataType::Int8, weights));
-        let biases = biases.into_iter().flat_map(i32::to_le_bytes).collect();
+        let biases = biases.into_iter().flat_map(|bias| i32::from(bias).to_le_bytes()).collect();
         initializer.push(raw(&format!("bias{index}"), &[outputs], DataType::Int32, biases));
     }
     let layer = |index: usize, input: &str, output: &str| {
@@ -172,15 +177,15 @@ pub fn raw(name: &str, dims: &[i64], kind: DataType, octets: Vec<u8>) -> TensorP
 pub fn port(name: &str, rows: &str, columns: i64) -> ValueInfoProto {
     let dim = |value| Dimension { value: Some(value), ..Dimension::default() };
     let shape = TensorShapeProto {
-        dim: vec![
-            dim(dimension::Value::DimParam(rows.into())),
-            dim(dimension::Value::DimValue(columns)),
-        ],
+        dim: vec![dim(dimension::Value::DimParam(rows.into())), dim(dimension::Value::DimValue(columns))],
     };
     let tensor = type_proto::Tensor { elem_type: DataType::Float.into(), shape: Some(shape) };
     ValueInfoProto {
         name: name.into(),
-        r#type: Some(TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() }),
+        r#type: Some(TypeProto {
+            value: Some(type_proto::Value::TensorType(tensor)),
+            ..TypeProto::default()
+        }),
         ..ValueInfoProto::default()
     }
 }

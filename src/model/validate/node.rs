@@ -40,21 +40,21 @@ impl Flow {
         self.columns
     }
 
-    fn real(&self) -> Result<Range, NodeFault> {
+    const fn real(&self) -> Result<Range, NodeFault> {
         match self.kind {
             Kind::Real(range) => Ok(range),
             _ => Err(self.incoming("float [N, columns]")),
         }
     }
 
-    fn codes(&self) -> Result<Quantisation, NodeFault> {
+    const fn codes(&self) -> Result<Quantisation, NodeFault> {
         match self.kind {
             Kind::Codes(quantisation) => Ok(quantisation),
             _ => Err(self.incoming("int8 [N, columns]")),
         }
     }
 
-    fn deep(&self) -> Result<Quantisation, NodeFault> {
+    const fn deep(&self) -> Result<Quantisation, NodeFault> {
         match self.kind {
             Kind::Deep(quantisation) => Ok(quantisation),
             _ => Err(self.incoming("int8 [N, columns, 1]")),
@@ -75,12 +75,10 @@ impl Flow {
 /// Checks `node` against what comes in, and moves `flow` past it.
 pub(super) fn step(node: &NodeProto, constants: &Constants<'_>, flow: &mut Flow) -> Result<Step, NodeFault> {
     let inputs = Inputs { node, constants };
-    let columns = flow.columns;
     let (step, kind) = match node.op_type.as_str() {
         "Relu" => {
             let range = flow.real()?;
-            inputs.expect(1)?;
-            no_attributes(node)?;
+            inputs.plain(1)?;
             (Step::Relu, Kind::Real(range.clip(0.0, f64::from(f32::MAX))))
         }
         "Add" => {
@@ -97,14 +95,12 @@ pub(super) fn step(node: &NodeProto, constants: &Constants<'_>, flow: &mut Flow)
         }
         "Log" => {
             let range = flow.real()?.log()?;
-            inputs.expect(1)?;
-            no_attributes(node)?;
+            inputs.plain(1)?;
             (Step::Log, Kind::Real(range))
         }
         "Clip" => {
             let range = flow.real()?;
-            inputs.expect(3)?;
-            no_attributes(node)?;
+            inputs.plain(3)?;
             let (min, max) = (inputs.float(1, "lower bound")?, inputs.float(2, "upper bound")?);
             if min > max {
                 return Err(NodeFault::Bounds { min, max });
@@ -113,20 +109,22 @@ pub(super) fn step(node: &NodeProto, constants: &Constants<'_>, flow: &mut Flow)
         }
         "QuantizeLinear" => {
             let range = flow.real()?;
-            inputs.expect(3)?;
-            no_attributes(node)?;
+            inputs.plain(3)?;
             let to = inputs.quantisation(1, "scale", "zero point")?;
             // tract multiplies by the reciprocal, converts to i32 and adds the zero point.
             if range.magnitude() / f64::from(to.scale) > f64::from(1 << 30) {
                 let Range { low, high } = range;
-                return Err(NodeFault::Range { low, high, wanted: "too large for its scale: clip them first" });
+                return Err(NodeFault::Range {
+                    low,
+                    high,
+                    wanted: "too large for its scale: clip them first",
+                });
             }
             (Step::Quantise(to), Kind::Codes(to))
         }
         "Unsqueeze" => {
             let from = flow.codes()?;
-            inputs.expect(2)?;
-            no_attributes(node)?;
+            inputs.plain(2)?;
             inputs.axis(1)?;
             (Step::Unsqueeze, Kind::Deep(from))
         }
@@ -138,15 +136,13 @@ pub(super) fn step(node: &NodeProto, constants: &Constants<'_>, flow: &mut Flow)
         }
         "Squeeze" => {
             let from = flow.deep()?;
-            inputs.expect(2)?;
-            no_attributes(node)?;
+            inputs.plain(2)?;
             inputs.axis(1)?;
             (Step::Squeeze, Kind::Codes(from))
         }
         "DequantizeLinear" => {
             let from = flow.codes()?;
-            inputs.expect(3)?;
-            no_attributes(node)?;
+            inputs.plain(3)?;
             inputs.same_quantisation(from, 1, "scale", "zero point")?;
             let widest = 256.0 * f64::from(from.scale);
             (Step::Dequantise(from), Kind::Real(Range { low: -widest, high: widest }))
@@ -159,7 +155,6 @@ pub(super) fn step(node: &NodeProto, constants: &Constants<'_>, flow: &mut Flow)
         }
         _ => return Err(NodeFault::Operator),
     };
-    debug_assert!(flow.columns == columns || matches!(step, Step::Layer(_)));
     flow.kind = kind;
     Ok(step)
 }
@@ -172,9 +167,15 @@ struct Inputs<'a> {
 
 impl Inputs<'_> {
     /// There must be this many inputs.
-    fn expect(&self, wanted: usize) -> Result<(), NodeFault> {
+    const fn expect(&self, wanted: usize) -> Result<(), NodeFault> {
         let found = self.node.input.len();
         if found == wanted { Ok(()) } else { Err(NodeFault::Inputs { wanted, found }) }
+    }
+
+    /// There must be this many inputs and no attribute.
+    fn plain(&self, wanted: usize) -> Result<(), NodeFault> {
+        self.expect(wanted)?;
+        attributes(self.node, &[])
     }
 
     /// The constant at place `index`; the arity is checked already.
@@ -208,12 +209,26 @@ impl Inputs<'_> {
     }
 
     /// A scale and the zero point that follows it.
-    fn quantisation(&self, index: usize, scale: &'static str, zero_point: &'static str) -> Result<Quantisation, NodeFault> {
-        Ok(Quantisation { scale: self.scale(index, scale)?, zero_point: self.zero_point(index + 1, zero_point)? })
+    fn quantisation(
+        &self,
+        index: usize,
+        scale: &'static str,
+        zero_point: &'static str,
+    ) -> Result<Quantisation, NodeFault> {
+        Ok(Quantisation {
+            scale: self.scale(index, scale)?,
+            zero_point: self.zero_point(index + 1, zero_point)?,
+        })
     }
 
     /// The same, which must be what the tensor coming in was made with.
-    fn same_quantisation(&self, from: Quantisation, index: usize, scale: &'static str, zero_point: &'static str) -> Result<(), NodeFault> {
+    fn same_quantisation(
+        &self,
+        from: Quantisation,
+        index: usize,
+        scale: &'static str,
+        zero_point: &'static str,
+    ) -> Result<(), NodeFault> {
         let own = self.quantisation(index, scale, zero_point)?;
         if own.scale.to_bits() != from.scale.to_bits() {
             return Err(NodeFault::Requantised { role: scale });
@@ -230,10 +245,13 @@ impl Inputs<'_> {
         let Elements::Int64(axes) = &constant.elements else {
             return Err(wrong_type("axis list", "int64", constant));
         };
-        if matches!(axes.as_slice(), [2 | -1]) && constant.shape == [1] {
-            return Ok(());
+        match (constant.shape.as_slice(), axes.as_slice()) {
+            ([1], [2 | -1]) => Ok(()),
+            ([1], [axis]) => Err(NodeFault::Axis(*axis)),
+            (found, _) => {
+                Err(NodeFault::Shape { role: "axis list", wanted: "[1]".into(), found: found.to_vec() })
+            }
         }
-        Err(NodeFault::Shape { role: "axis list", wanted: "[2]".into(), found: constant.shape.clone() })
     }
 
     /// The constant of `Add`, `Sub` and `Mul`, and the range of the result.
@@ -243,8 +261,7 @@ impl Inputs<'_> {
         result: fn(Range, &[f32]) -> Result<Range, NodeFault>,
     ) -> Result<(Vec<f32>, Range), NodeFault> {
         let range = flow.real()?;
-        self.expect(2)?;
-        no_attributes(self.node)?;
+        self.plain(2)?;
         let constant = self.constant(1)?;
         let Elements::Float(values) = &constant.elements else {
             return Err(wrong_type("constant", "float", constant));
@@ -310,7 +327,11 @@ impl Inputs<'_> {
             return Err(wrong_type("bias", "int32", bias));
         };
         if bias.shape != [outputs] {
-            return Err(NodeFault::Shape { role: "bias", wanted: format!("[{outputs}]"), found: bias.shape.clone() });
+            return Err(NodeFault::Shape {
+                role: "bias",
+                wanted: format!("[{outputs}]"),
+                found: bias.shape.clone(),
+            });
         }
         // A dot product of MAX_WIDTH codes stays below 2^26: 1024 * 255 * 128.
         if let Some(&large) = biases.iter().find(|bias| bias.unsigned_abs() > 1 << 30) {
@@ -343,10 +364,6 @@ enum Wanted {
     Text(&'static str),
 }
 
-fn no_attributes(node: &NodeProto) -> Result<(), NodeFault> {
-    attributes(node, &[])
-}
-
 /// Every attribute present must be on the list and have the value there. A missing one has a default that
 /// means the same, but for `axis` of `Softmax`, whose default -1 is the same as well.
 fn attributes(node: &NodeProto, allowed: &[(&'static str, Wanted, &'static str)]) -> Result<(), NodeFault> {
@@ -361,7 +378,9 @@ fn attributes(node: &NodeProto, allowed: &[(&'static str, Wanted, &'static str)]
         let fits = match wanted {
             Wanted::Int(values) => is(attribute.r#type, AttributeType::Int) && values.contains(&attribute.i),
             Wanted::Ints(list) => is(attribute.r#type, AttributeType::Ints) && attribute.ints == *list,
-            Wanted::Text(text) => is(attribute.r#type, AttributeType::String) && attribute.s == text.as_bytes(),
+            Wanted::Text(text) => {
+                is(attribute.r#type, AttributeType::String) && attribute.s == text.as_bytes()
+            }
         };
         if !fits {
             return Err(NodeFault::Attribute { name, wanted: words });

@@ -37,13 +37,20 @@ impl Range {
     pub fn times(self, constants: &[f32]) -> Result<Self, NodeFault> {
         let c = Self::of(constants);
         let corners = [self.low * c.low, self.low * c.high, self.high * c.low, self.high * c.high];
-        Self::new(corners.iter().copied().fold(f64::INFINITY, f64::min), corners.iter().copied().fold(f64::NEG_INFINITY, f64::max))
+        Self::new(
+            corners.iter().copied().fold(f64::INFINITY, f64::min),
+            corners.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        )
     }
 
     /// Of `ln x`, which asks for positive `x`.
     pub fn log(self) -> Result<Self, NodeFault> {
         if self.low < f64::from(f32::MIN_POSITIVE) {
-            return Err(NodeFault::Range { low: self.low, high: self.high, wanted: "and only positive values have a logarithm" });
+            return Err(NodeFault::Range {
+                low: self.low,
+                high: self.high,
+                wanted: "and only positive values have a logarithm",
+            });
         }
         Self::new(self.low.ln(), self.high.ln())
     }

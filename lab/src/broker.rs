@@ -186,10 +186,10 @@ pub fn read_users(file: &Path) -> Result<Vec<Credentials>, LabError> {
 
 /// Writes the password file, hashed by mosquitto's own tool in place: no password stands on a command line.
 fn write_users(file: &Path, users: &[Credentials]) -> Result<(), LabError> {
-    let plain: String = users
-        .iter()
-        .map(|user| format!("{}:{}\n", user.username, user.password))
-        .collect();
+    let mut plain = String::new();
+    for Credentials { username, password } in users {
+        writeln!(plain, "{username}:{password}").expect("writing to a string");
+    }
     fs::write(file, plain).map_err(LabError::io(file.display().to_string()))?;
     let mut command = Command::new(find("mosquitto_passwd")?);
     command.arg("-U").arg(file);

@@ -87,6 +87,7 @@ impl Drop for Guarded {
 }
 
 /// Names the Debian package of a program that could not be started.
+#[must_use]
 pub fn missing(name: &str, error: io::Error) -> LabError {
     if error.kind() != io::ErrorKind::NotFound {
         return LabError::Io {
@@ -97,6 +98,7 @@ pub fn missing(name: &str, error: io::Error) -> LabError {
     let package = match name.rsplit('/').next().unwrap_or(name) {
         "ip" => "iproute2",
         "mosquitto_passwd" => "mosquitto",
+        "setpriv" => "util-linux",
         other => other,
     };
     LabError::Unavailable {

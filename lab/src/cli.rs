@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::attack::{Attack, Place};
@@ -184,7 +184,7 @@ impl Cli {
             Command::Attack(attack) => attack.run(&stop),
             Command::Broker(broker) => broker.run(&stop),
             Command::Scenario(scenario) => scenario.run(&stop),
-            Command::Corpus(corpus) => corpus::run(
+            Command::Corpus(corpus) => corpus::run::run(
                 corpus.split,
                 corpus.seed,
                 corpus.jobs,
@@ -302,7 +302,7 @@ impl BrokerCommand {
         };
         let broker = Broker::start(broker::loopback(port), &users, &Host::Here)?;
         println!("{}", broker.address());
-        let limit = self.secs.map_or(Duration::from_secs(86_400), |secs| {
+        let limit = self.secs.map_or(Duration::from_hours(24), |secs| {
             Duration::from_secs(secs.into())
         });
         // Whether by signal or deadline: the broker ends when it is dropped.
@@ -359,16 +359,6 @@ fn nth_address(first: IpAddr, index: u32) -> Result<IpAddr, LabError> {
 fn allow_many_sockets() {
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(65_536), hard);
-    }
-}
-
-impl ValueEnum for Split {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Train, Self::Test]
-    }
-
-    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-        Some(self.name().into())
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is written down about the traffic that was made: episodes, labels, summaries.
 
 use std::fs;
+use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -84,15 +85,12 @@ pub fn write_json<T: Serialize>(value: &T, file: Option<&Path>) -> Result<(), La
     let mut text =
         serde_json::to_string_pretty(value).expect("no map with keys that are not strings");
     text.push('\n');
-    match file {
-        Some(path) => fs::write(path, text).map_err(LabError::io(path.display().to_string())),
-        None => {
-            use std::io::Write;
-            std::io::stdout()
-                .write_all(text.as_bytes())
-                .map_err(LabError::io("stdout"))
-        }
+    if let Some(path) = file {
+        return fs::write(path, text).map_err(LabError::io(path.display().to_string()));
     }
+    io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(LabError::io("stdout"))
 }
 
 /// The labels of a capture, `labels.toml`. A packet belongs to an episode if its source or destination is the

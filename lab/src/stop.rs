@@ -132,8 +132,8 @@ mod tests {
         let start = Instant::now();
         assert!(
             !stop
-                .within(Duration::from_secs(60))
-                .sleep(Duration::from_secs(60))
+                .within(Duration::from_mins(1))
+                .sleep(Duration::from_mins(1))
         );
         assert!(start.elapsed() < Duration::from_secs(5));
         assert!(stop.is_set() && !stop.interrupted());
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn the_flag_is_shared() {
         let stop = Stop::default();
-        let other = stop.within(Duration::from_secs(60));
+        let other = stop.within(Duration::from_mins(1));
         assert!(other.sleep(Duration::from_millis(1)));
         stop.set();
         assert!(other.is_set() && other.interrupted());

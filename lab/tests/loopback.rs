@@ -316,3 +316,33 @@ fn the_broker_ends_with_a_signal_and_takes_mosquitto_with_it() {
     broker.terminate();
     assert!(std::net::TcpStream::connect(&broker.address).is_err());
 }
+
+#[test]
+fn a_broker_that_is_killed_takes_mosquitto_with_it() {
+    let mut broker = Broker::start(None);
+    broker.child.kill().unwrap();
+    broker.child.wait().unwrap();
+    let late = Instant::now() + Duration::from_secs(5);
+    while std::net::TcpStream::connect(&broker.address).is_ok() {
+        assert!(Instant::now() < late, "mosquitto is still there");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn acknowledgements_do_not_slow_a_flood_down() {
+    let broker = Broker::start(None);
+    let options = "--qos 1 --count 4000 --rate 2000 --secs 4";
+    let summary = summary(
+        lab()
+            .args(["attack", "mqtt_publish_flood", "--broker", &broker.address])
+            .args(options.split(' ')),
+    );
+    let episode = &summary.episodes[0];
+    assert!(
+        episode.count > 3000,
+        "{} messages in {} s",
+        episode.count,
+        episode.end - episode.start
+    );
+}

@@ -41,7 +41,7 @@ pub enum Attack {
     MqttConnectFlood(connect_flood::ConnectFlood),
     /// Publish as fast as the options allow
     MqttPublishFlood(publish_flood::PublishFlood),
-    /// Hold many idle sessions (SlowITe, SlowTT), or send CONNECT drop by drop
+    /// Hold many idle sessions, or send CONNECT drop by drop
     MqttSlowDos(slow_dos::SlowDos),
     /// Try many TCP ports
     TcpScan(scan::TcpScan),

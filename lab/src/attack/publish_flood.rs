@@ -120,11 +120,7 @@ impl PublishFlood {
                 break;
             }
             session.send(&bytes)?;
-            // Acknowledgements have to be read, or the broker stops reading in its turn.
-            let _ = session.pump(
-                Instant::now() + Duration::from_micros(if self.qos > 0 { 200 } else { 0 }),
-                stop,
-            )?;
+            session.drain()?;
         }
         if self.qos > 0 {
             let _ = session.pump(Instant::now() + Duration::from_millis(100), stop)?;

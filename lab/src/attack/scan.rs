@@ -105,7 +105,7 @@ impl TcpScan {
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                Meter::count(&meter.refused)
+                Meter::count(&meter.refused);
             }
             Err(_) => Meter::count(&meter.failed),
         }

@@ -63,16 +63,14 @@ pub(super) fn user(index: u32) -> String {
 
 /// A password: a common one at first, then made-up ones.
 pub(super) fn password(index: u64, random: &mut Random) -> String {
-    match usize::try_from(index)
+    let common = usize::try_from(index)
         .ok()
-        .and_then(|index| PASSWORDS.get(index))
-    {
-        Some(word) => (*word).into(),
-        None => {
-            let length = random.between((5, 14)) as usize;
-            random.text(length)
-        }
+        .and_then(|index| PASSWORDS.get(index));
+    if let Some(word) = common {
+        return (*word).into();
     }
+    let length = random.between((5, 14)) as usize;
+    random.text(length)
 }
 
 fn numbered(words: &[&str], index: u32) -> String {

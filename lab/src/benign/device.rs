@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::behaviour::{Behaviour, Message, Then};
 use super::profile::{Device, Profile};
 use super::second_stack;
+use crate::credentials::Credentials;
 use crate::mqtt::packet::{Connect, Will};
 use crate::mqtt::session::{ConnectError, Dial, Session};
 use crate::stop::Stop;
@@ -77,10 +78,7 @@ fn session(
         client_id: &device.client_id,
         keep_alive: device.keep_alive,
         clean: device.clean,
-        login: device
-            .credentials
-            .as_ref()
-            .map(|credentials| credentials.pair()),
+        login: device.credentials.as_ref().map(Credentials::pair),
         will: device.will.then_some(Will {
             topic: &will_topic,
             payload: b"offline",
@@ -113,8 +111,8 @@ fn session(
     }
     let mut due = Instant::now();
     loop {
-        let step = behaviour.step();
-        due += step.after;
+        let action = behaviour.step();
+        due += action.after;
         while !stop.is_set() && Instant::now() < due {
             if session.pump(due, stop)?.is_some() {
                 tally.received += 1;
@@ -127,10 +125,10 @@ fn session(
             session.leave();
             return Ok(Duration::ZERO);
         }
-        for message in &step.messages {
+        for message in &action.messages {
             publish(&mut session, device, message, tally)?;
         }
-        match step.then {
+        match action.then {
             Then::Stay => {}
             Then::Leave(pause) => {
                 // Time for the handshakes of what was just published.

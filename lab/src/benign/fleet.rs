@@ -72,6 +72,9 @@ pub fn give_credentials(device: &mut Device, credentials: Option<&Credentials>) 
 }
 
 /// Runs every device in a thread of its own until it is time to stop.
+///
+/// # Panics
+/// If a device does, which is a fault of the laboratory.
 #[must_use]
 pub fn run(devices: &[Device], target: Target, stop: &Stop) -> Vec<DeviceReport> {
     thread::scope(|scope| {

@@ -97,6 +97,10 @@ impl Profile {
 
 /// One device, completely set up: the same value always behaves the same.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, as in CONNECT and PUBLISH themselves"
+)]
 pub struct Device {
     /// Its kind.
     pub profile: Profile,

@@ -33,7 +33,7 @@ pub(super) fn run(device: &Device, target: Target, stop: &Stop) -> Tally {
             loop {
                 match connection.recv_timeout(Duration::from_millis(200)) {
                     Ok(Ok(Event::Incoming(Packet::ConnAck(_)))) => {
-                        _ = sessions.fetch_add(1, Ordering::Relaxed)
+                        sessions.fetch_add(1, Ordering::Relaxed);
                     }
                     Ok(Ok(_)) | Err(rumqttc::RecvTimeoutError::Timeout) => {}
                     Ok(Err(ConnectionError::RequestsDone))
@@ -63,12 +63,12 @@ pub(super) fn run(device: &Device, target: Target, stop: &Stop) -> Tally {
         let mut behaviour = Behaviour::new(device);
         let mut due = Instant::now();
         loop {
-            let step = behaviour.step();
-            due += step.after;
+            let action = behaviour.step();
+            due += action.after;
             if !stop.sleep_until(due) {
                 break;
             }
-            for message in step.messages {
+            for message in action.messages {
                 // A full queue means that the broker is away: a reading is then lost, as in a small device.
                 if client
                     .try_publish(

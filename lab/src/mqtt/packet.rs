@@ -312,7 +312,7 @@ mod tests {
     #[test]
     fn a_field_too_long_is_cut_and_stays_consistent() {
         let mut out = Vec::new();
-        field(&mut out, &[7; 70_000]);
+        field(&mut out, &vec![7; 70_000]);
         assert_eq!(out.len(), 65_537);
         assert_eq!(out[..2], [0xFF, 0xFF]);
     }

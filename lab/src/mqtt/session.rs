@@ -25,7 +25,7 @@ pub struct Dial {
     pub target: Target,
     /// Source address to bind; the system's choice if absent.
     pub from: Option<IpAddr>,
-    /// Whether small segments are sent at once (TCP_NODELAY).
+    /// Whether small segments are sent at once (`TCP_NODELAY`).
     pub nodelay: bool,
 }
 
@@ -181,24 +181,51 @@ impl Session {
                     wake = wake.min(due);
                 }
             }
-            match self.receive(wake)? {
-                Some(Incoming::Publish { topic, qos, id }) => {
-                    match qos {
-                        1 => self.send(&packet::acknowledge(packet::PUBACK, id))?,
-                        2 => self.send(&packet::acknowledge(packet::PUBREC, id))?,
-                        _ => {}
-                    }
+            if let Some(packet) = self.receive(wake)? {
+                self.answer(&packet)?;
+                if let Incoming::Publish { topic, .. } = packet {
                     return Ok(Some(topic));
                 }
-                Some(Incoming::Pubrec(id)) => {
-                    self.send(&packet::acknowledge(packet::PUBREL, id))?
-                }
-                Some(Incoming::Pubrel(id)) => {
-                    self.send(&packet::acknowledge(packet::PUBCOMP, id))?
-                }
-                Some(Incoming::Connack(_) | Incoming::Other(_)) | None => {}
             }
         }
+    }
+
+    /// Sends what a packet asks for.
+    fn answer(&mut self, packet: &Incoming) -> io::Result<()> {
+        match *packet {
+            Incoming::Publish { qos: 1, id, .. } => {
+                self.send(&packet::acknowledge(packet::PUBACK, id))
+            }
+            Incoming::Publish { qos: 2, id, .. } => {
+                self.send(&packet::acknowledge(packet::PUBREC, id))
+            }
+            Incoming::Pubrec(id) => self.send(&packet::acknowledge(packet::PUBREL, id)),
+            Incoming::Pubrel(id) => self.send(&packet::acknowledge(packet::PUBCOMP, id)),
+            Incoming::Publish { .. } | Incoming::Connack(_) | Incoming::Other(_) => Ok(()),
+        }
+    }
+
+    /// Reads and answers what is there already, without any wait: for a client that sends all the time, whose
+    /// broker would otherwise stop reading because its acknowledgements are not read.
+    ///
+    /// # Errors
+    /// If the connection is broken or the broker closed it.
+    pub fn drain(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 8192];
+        self.stream.set_nonblocking(true)?;
+        let ended = loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => break Err(io::ErrorKind::ConnectionReset.into()),
+                Ok(length) => self.inbox.push(&buffer[..length]),
+                Err(error) if is_timeout(&error) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        self.stream.set_nonblocking(false)?;
+        while let Some(packet) = self.inbox.next(self.version)? {
+            self.answer(&packet)?;
+        }
+        ended
     }
 
     /// Says DISCONNECT and closes.

@@ -6,6 +6,9 @@ pub mod netns;
 use std::ffi::OsStr;
 use std::process::Command;
 
+/// Sets the signal that a process gets when its parent dies (util-linux): prctl(2) without unsafe code of ours.
+const TETHER: [&str; 3] = ["setpriv", "--pdeathsig", "TERM"];
+
 /// Where a program runs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Host {
@@ -16,14 +19,22 @@ pub enum Host {
 }
 
 impl Host {
-    /// A command that runs there. `ip netns exec` replaces itself by the program, so that signals reach it.
+    /// A command that runs there, and that the kernel ends when the thread that started it is gone, be it by
+    /// SIGKILL. `ip netns exec` and `setpriv` replace themselves by the program, so that signals reach it.
     #[must_use]
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         match self {
-            Self::Here => Command::new(program),
+            Self::Here => {
+                let mut command = Command::new(TETHER[0]);
+                command.args(&TETHER[1..]).arg(program);
+                command
+            }
             Self::Namespace(name) => {
                 let mut command = Command::new("ip");
-                command.args(["netns", "exec", name]).arg(program);
+                command
+                    .args(["netns", "exec", name])
+                    .args(TETHER)
+                    .arg(program);
                 command
             }
         }

@@ -3,6 +3,7 @@
 //! The bridge has a namespace of its own, too: nothing of a sandbox touches the machine's own network, and
 //! sandboxes with the same addresses can run side by side.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write;
 use std::net::Ipv4Addr;
@@ -80,7 +81,7 @@ impl Sandbox {
         )?;
         let mut lines = format!("link set lo up\nlink set eth0{segments} up\n");
         for address in addresses {
-            lines.push_str(&format!("addr add {address}/24 dev eth0\n"));
+            writeln!(lines, "addr add {address}/24 dev eth0").expect("writing to a string");
         }
         batch(&name, &lines)?;
         Ok(Host::Namespace(name))

@@ -77,30 +77,24 @@ impl Plan {
         let mut homes = vec![HostPlan::default(); HOMES];
         let mut index = 0;
         for group in &scenario.devices {
+            // Where the first device of the group went, if the others are to follow it.
             let mut shared = None;
             for _ in 0..group.count {
-                let home = &mut homes[match &shared {
-                    Some((home, _)) => *home,
-                    None => index % HOMES,
-                }];
                 let mut device = Device::draw(group.profile, index, &scenario.habits, &mut random);
-                let address = match &shared {
-                    Some((_, address)) => *address,
-                    None => {
-                        let address = next_address();
-                        home.addresses.push(address);
-                        address
-                    }
-                };
-                if group.together && shared.is_none() {
-                    shared = Some((index % HOMES, address));
+                let (home, address) = shared.unwrap_or_else(|| {
+                    let (home, address) = (index % HOMES, next_address());
+                    homes[home].addresses.push(address);
+                    (home, address)
+                });
+                if group.together {
+                    shared = Some((home, address));
                 }
                 device.address = Some(address.into());
                 if scenario.auth {
                     let user = new_user(&mut random);
                     give_credentials(&mut device, Some(&user));
                 }
-                home.devices.push(device);
+                homes[home].devices.push(device);
                 index += 1;
             }
         }

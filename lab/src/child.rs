@@ -19,7 +19,6 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Guarded {
     child: Child,
     farewell: Signal,
-    name: String,
 }
 
 impl Guarded {
@@ -34,22 +33,12 @@ impl Guarded {
             .process_group(0)
             .spawn()
             .map_err(|error| missing(&name, error))?;
-        Ok(Self {
-            child,
-            farewell,
-            name,
-        })
+        Ok(Self { child, farewell })
     }
 
     /// The standard streams and the process identifier.
     pub const fn inner(&mut self) -> &mut Child {
         &mut self.child
-    }
-
-    /// The program, for messages.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
     }
 
     /// Sends the signal that asks it to end.

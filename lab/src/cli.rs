@@ -100,7 +100,7 @@ struct Benign {
     #[command(flatten)]
     common: Common,
     /// Seconds
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     secs: u32,
     /// Devices
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..=240))]

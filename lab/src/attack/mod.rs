@@ -24,10 +24,10 @@ use crate::random::Random;
 use crate::stop::Stop;
 use crate::target::Target;
 
-/// The hardest limit on the length of one attack, in seconds.
+/// The hardest limit on the length of one attack, in seconds, whatever its options say.
 pub const LONGEST_SECS: u32 = 600;
 
-/// The hardest limit on the actions of one attack.
+/// The hardest limit on the actions of one attack, whatever its options say.
 pub const MOST_ACTIONS: u64 = 5_000_000;
 
 /// An attack with its options. The names are those of the product's class vocabulary.

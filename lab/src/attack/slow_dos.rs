@@ -1,5 +1,6 @@
 //! Slow denial of service: sessions or half-sent packets that cost the attacker nothing and fill the broker.
-//! `SlowITe` (Vaccari 2020, Sensors 20:2932), `SlowTT` (Vaccari 2020, Information 11:452), and a dripping CONNECT.
+//! `SlowITe` (silent, split: Vaccari 2020, Sensors 20:2932), `SlowTT` (ping: Vaccari 2020, Information 11:452),
+//! and a dripping CONNECT.
 
 use std::io::{self, Write};
 use std::net::TcpStream;
@@ -18,11 +19,11 @@ use crate::stop::{Pacer, Stop};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Slowness {
-    /// `SlowITe`: a huge keep alive, then silence.
+    /// A huge keep alive, then silence.
     Silent,
-    /// `SlowITe` with each CONNECT in two segments and no wait for the CONNACK.
+    /// The same, with each CONNECT in two segments and no wait for the CONNACK.
     Split,
-    /// `SlowTT`: PINGREQ and nothing else.
+    /// PINGREQ and nothing else.
     Ping,
     /// A CONNECT sent byte by byte, never finished.
     Drip,

@@ -51,6 +51,9 @@ pub enum LabError {
     /// Network namespaces need root (exit code 77).
     #[error("network namespaces need root; run as root or use --loopback")]
     NeedsRoot,
+    /// tcpdump may not capture (exit code 77).
+    #[error("no permission to capture on {0}; run as root, or give tcpdump CAP_NET_RAW")]
+    NoCapture(String),
 }
 
 impl LabError {
@@ -69,7 +72,7 @@ impl LabError {
             Self::Unavailable { .. } => 69,
             Self::Child { .. } => 70,
             Self::Io { .. } => 74,
-            Self::Refused(_) | Self::NeedsRoot => 77,
+            Self::Refused(_) | Self::NeedsRoot | Self::NoCapture(_) => 77,
         }
     }
 }

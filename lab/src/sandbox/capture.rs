@@ -66,10 +66,7 @@ impl Capture {
                 return Ok(Self { tcpdump, said });
             }
             if heard.len() == before {
-                return Err(LabError::Child {
-                    what: "tcpdump".into(),
-                    detail: heard.trim().into(),
-                });
+                return Err(refusal(&heard, interface));
             }
         }
     }
@@ -91,6 +88,18 @@ impl Capture {
     }
 }
 
+/// Why tcpdump did not begin.
+fn refusal(heard: &str, interface: &str) -> LabError {
+    if heard.contains("ermission") || heard.contains("not permitted") {
+        return LabError::NoCapture(interface.into());
+    }
+    let detail = heard.lines().last().unwrap_or("it said nothing").into();
+    LabError::Child {
+        what: "tcpdump".into(),
+        detail,
+    }
+}
+
 /// Reads the last lines of tcpdump.
 fn counts(text: &str) -> Option<Counts> {
     let number = |of: &str| {
@@ -106,6 +115,18 @@ fn counts(text: &str) -> Option<Counts> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_permission_has_an_exit_code_of_its_own() {
+        let heard = "tcpdump: lo: You don't have permission to perform this capture on that device\n\
+                     (socket: Operation not permitted)\n";
+        assert_eq!(refusal(heard, "lo").exit_code(), 77);
+        let error = refusal("tcpdump: wlan9: No such device exists\n", "wlan9");
+        assert_eq!(
+            error.to_string(),
+            "tcpdump failed: tcpdump: wlan9: No such device exists"
+        );
+    }
 
     #[test]
     fn the_last_lines_of_tcpdump() {

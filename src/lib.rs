@@ -47,10 +47,14 @@ pub mod error;
 #[cfg(feature = "std")]
 pub mod logging;
 #[cfg(feature = "std")]
+pub mod memory;
+#[cfg(feature = "std")]
 pub mod model;
 #[cfg(feature = "std")]
 pub mod privileges;
 #[cfg(feature = "std")]
 pub mod publish;
+#[cfg(feature = "std")]
+pub mod settings;
 #[cfg(feature = "std")]
 pub mod store;

@@ -46,13 +46,21 @@ enum Format {
 }
 
 impl Format {
-    /// Whether stderr is a stream to journald: `$JOURNAL_STREAM` holds its device and inode (systemd.exec(5)).
+    /// The format for whoever reads stderr.
     fn of_stderr() -> Self {
         #[expect(clippy::disallowed_methods, reason = "the documented way to recognise journald")]
         let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
-        let stderr =
-            std::fs::metadata("/proc/self/fd/2").map(|file| format!("{}:{}", file.dev(), file.ino()));
-        if stderr.is_ok_and(|stderr| stderr == stream) { Self::Journal } else { Self::Plain }
+        let stderr = std::fs::metadata("/proc/self/fd/2").ok().map(|file| (file.dev(), file.ino()));
+        Self::of(&stream, stderr)
+    }
+
+    /// Journal if `stream`, the value of `$JOURNAL_STREAM`, is the device and inode of stderr (systemd.exec(5)).
+    /// The variable alone says nothing: it is inherited where stderr was led elsewhere.
+    fn of(stream: &str, stderr: Option<(u64, u64)>) -> Self {
+        match stderr {
+            Some((device, inode)) if stream == format!("{device}:{inode}") => Self::Journal,
+            _ => Self::Plain,
+        }
     }
 }
 
@@ -202,6 +210,14 @@ mod tests {
     fn lines_carry_priority_or_time() {
         assert_eq!(written(Format::Journal, Level::Warn, "a"), "<4>picket::x: a\n");
         assert_eq!(written(Format::Plain, Level::Error, "a"), "2023-11-14T22:13:20Z error picket::x: a\n");
+    }
+
+    #[test]
+    fn the_journal_is_recognised_by_device_and_inode() {
+        assert_eq!(Format::of("8:1234", Some((8, 1234))), Format::Journal);
+        for (stream, stderr) in [("8:1234", Some((8, 1235))), ("8:1234", None), ("", Some((8, 1234)))] {
+            assert_eq!(Format::of(stream, stderr), Format::Plain);
+        }
     }
 
     #[test]

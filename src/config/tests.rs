@@ -189,6 +189,8 @@ proptest! {
         index in any::<prop::sample::Index>(),
         value in prop_oneof![
             any::<i64>().prop_map(|n| n.to_string()),
+            (0..70_000_i64).prop_map(|n| n.to_string()),
+            (0..100_000_000_u64).prop_map(|ms| format!("'{ms}ms'")),
             any::<f64>().prop_map(|n| format!("{n:?}")),
             any::<String>().prop_map(|s| toml::Value::String(s).to_string()),
             prop::collection::vec(any::<i64>(), 0..40).prop_map(|list| format!("{list:?}")),
@@ -196,9 +198,12 @@ proptest! {
     ) {
         let keys = all_keys();
         let key = index.get(&keys);
-        if let Err(faults) = parse(&format!("{key} = {value}\n")) {
+        match parse(&format!("{key} = {value}\n")) {
+            Ok(config) => prop_assert_eq!(parse(&config.effective_toml()), Ok(config)),
             // A broker with TLS also asks for the file of its authorities.
-            prop_assert!(faults.iter().all(|fault| fault.key == *key || fault.key == "publish.ca-file"));
+            Err(faults) => {
+                prop_assert!(faults.iter().all(|fault| fault.key == *key || fault.key == "publish.ca-file"));
+            }
         }
     }
 }

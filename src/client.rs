@@ -36,12 +36,7 @@ impl Client {
     #[must_use]
     pub fn new(id: &[u8], host: Address, now: Timestamp) -> Self {
         let kept = id.get(..CLIENT_ID_BYTES).unwrap_or(id);
-        Self {
-            id: ClientId::from_slice(kept).unwrap_or_default(),
-            host,
-            first_seen: now,
-            connects: 0,
-        }
+        Self { id: ClientId::from_slice(kept).unwrap_or_default(), host, first_seen: now, connects: 0 }
     }
 }
 
@@ -60,11 +55,6 @@ mod tests {
     fn a_long_identifier_is_cut() {
         let client = Client::new(&[b'x'; 680], Address::default(), Timestamp::ZERO);
         assert_eq!(client.id.len(), CLIENT_ID_BYTES);
-        assert_eq!(
-            Client::new(b"a", Address::default(), Timestamp::ZERO)
-                .id
-                .as_slice(),
-            b"a"
-        );
+        assert_eq!(Client::new(b"a", Address::default(), Timestamp::ZERO).id.as_slice(), b"a");
     }
 }

@@ -3,8 +3,8 @@
 use crate::engine::{ClientSlot, ConnectionSlot, HostSlot, Memory};
 use crate::flow::ring::Buffer;
 use crate::limits::{
-    CLIENT_SETS, CLIENT_WAYS, CONNECTION_SETS, CONNECTION_WAYS, HEAD_BYTES, HEAD_SLOTS, HELD_BYTES, HELD_SLOTS,
-    HOST_SETS, HOST_WAYS,
+    CLIENT_SETS, CLIENT_WAYS, CONNECTION_SETS, CONNECTION_WAYS, HEAD_BYTES, HEAD_SLOTS, HELD_BYTES,
+    HELD_SLOTS, HOST_SETS, HOST_WAYS,
 };
 
 /// Owns what an engine borrows.

@@ -55,6 +55,9 @@ mod tests {
         assert_eq!(settings.thresholds, core.thresholds);
         assert_eq!(settings.pace, core.pace);
         assert_eq!(settings.mqtt_ports, core.mqtt_ports);
-        assert_eq!((settings.idle_timeout, settings.active_timeout), (core.idle_timeout, core.active_timeout));
+        assert_eq!(
+            (settings.idle_timeout, settings.active_timeout),
+            (core.idle_timeout, core.active_timeout)
+        );
     }
 }

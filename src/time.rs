@@ -47,10 +47,7 @@ impl Add<Duration> for Timestamp {
     type Output = Self;
 
     fn add(self, rhs: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(rhs.as_micros()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_add(u64::try_from(rhs.as_micros()).unwrap_or(u64::MAX)))
     }
 }
 
@@ -58,10 +55,7 @@ impl Sub<Duration> for Timestamp {
     type Output = Self;
 
     fn sub(self, rhs: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(u64::try_from(rhs.as_micros()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_sub(u64::try_from(rhs.as_micros()).unwrap_or(u64::MAX)))
     }
 }
 
@@ -79,10 +73,7 @@ mod tests {
     #[test]
     fn arithmetic_saturates() {
         let t = Timestamp::from_secs(3);
-        assert_eq!(
-            t + Duration::from_millis(5),
-            Timestamp::from_micros(3_005_000)
-        );
+        assert_eq!(t + Duration::from_millis(5), Timestamp::from_micros(3_005_000));
         assert_eq!(t - Duration::from_secs(9), Timestamp::ZERO);
         assert_eq!(Timestamp::ZERO.micros_since(t), 0);
         assert_eq!(Timestamp::from_secs(u64::MAX).as_micros(), u64::MAX);

@@ -19,19 +19,11 @@ enum Order {
 
 impl Order {
     fn u16(self, value: u16) -> [u8; 2] {
-        if self == Self::Little {
-            value.to_le_bytes()
-        } else {
-            value.to_be_bytes()
-        }
+        if self == Self::Little { value.to_le_bytes() } else { value.to_be_bytes() }
     }
 
     fn u32(self, value: u32) -> [u8; 4] {
-        if self == Self::Little {
-            value.to_le_bytes()
-        } else {
-            value.to_be_bytes()
-        }
+        if self == Self::Little { value.to_le_bytes() } else { value.to_be_bytes() }
     }
 }
 
@@ -39,10 +31,7 @@ const MICRO: u32 = 0xa1b2_c3d4;
 const NANO: u32 = 0xa1b2_3c4d;
 
 /// Two frames: 60 octets at .000001, then 1000 on the wire of which 100 were kept at .999999.
-const FRAMES: [(u32, u32, usize, u32); 2] = [
-    (1_700_000_000, 1, 60, 60),
-    (1_700_000_001, 999_999, 100, 1000),
-];
+const FRAMES: [(u32, u32, usize, u32); 2] = [(1_700_000_000, 1, 60, 60), (1_700_000_001, 999_999, 100, 1000)];
 
 /// A pcap file header and [`FRAMES`].
 fn pcap(order: Order, magic: u32, link: u32) -> Vec<u8> {
@@ -57,11 +46,7 @@ fn pcap(order: Order, magic: u32, link: u32) -> Vec<u8> {
     for (index, (secs, micros, kept, wire)) in FRAMES.into_iter().enumerate() {
         out.extend(order.u32(secs));
         // 999 ns more: must be cut off, not rounded.
-        out.extend(order.u32(if magic == NANO {
-            micros * 1000 + 999
-        } else {
-            micros
-        }));
+        out.extend(order.u32(if magic == NANO { micros * 1000 + 999 } else { micros }));
         out.extend(order.u32(u32::try_from(kept).unwrap()));
         out.extend(order.u32(wire));
         out.extend(std::iter::repeat_n(u8::try_from(index).unwrap(), kept));
@@ -84,15 +69,7 @@ fn pcapng(order: Order, nanoseconds: bool) -> Vec<u8> {
     .concat();
     let mut interface = [&order.u16(1)[..], &order.u16(0), &order.u32(65_535)].concat();
     if nanoseconds {
-        interface.extend(
-            [
-                &order.u16(9)[..],
-                &order.u16(1),
-                &[9, 0, 0, 0],
-                &order.u32(0),
-            ]
-            .concat(),
-        );
+        interface.extend([&order.u16(9)[..], &order.u16(1), &[9, 0, 0, 0], &order.u32(0)].concat());
     }
     let mut out = block(order, 0x0a0d_0d0a, &section);
     out.extend(block(order, 1, &interface));
@@ -136,10 +113,7 @@ impl Scratch {
     fn refusal(&self) -> CaptureError {
         let error = self.open().err().expect("must be refused");
         let text = error.to_string();
-        assert!(
-            text.starts_with(&format!("{}: ", self.path.display())),
-            "{text}"
-        );
+        assert!(text.starts_with(&format!("{}: ", self.path.display())), "{text}");
         assert!(!text.contains('\n'), "{text}");
         error
     }
@@ -165,21 +139,13 @@ fn holds_the_two_frames(bytes: &[u8], name: &str) {
     assert_eq!(source.link(), LinkType::Ethernet);
     assert_eq!(source.total_bytes(), Some(bytes.len() as u64));
     for (index, (secs, micros, kept, wire)) in FRAMES.into_iter().enumerate() {
-        let Event::Frame(frame) = source.next_frame().unwrap() else {
-            panic!("frame {index} is missing")
-        };
-        assert_eq!(
-            frame.ts,
-            Timestamp::from_micros(u64::from(secs) * 1_000_000 + u64::from(micros))
-        );
+        let Event::Frame(frame) = source.next_frame().unwrap() else { panic!("frame {index} is missing") };
+        assert_eq!(frame.ts, Timestamp::from_micros(u64::from(secs) * 1_000_000 + u64::from(micros)));
         assert_eq!((frame.wire_len, frame.link), (wire, LinkType::Ethernet));
         assert_eq!(frame.data, vec![u8::try_from(index).unwrap(); kept]);
     }
     assert!(matches!(source.next_frame(), Ok(Event::End)));
-    assert!(
-        matches!(source.next_frame(), Ok(Event::End)),
-        "the end stays the end"
-    );
+    assert!(matches!(source.next_frame(), Ok(Event::End)), "the end stays the end");
     assert_eq!(source.packets(), 2);
     assert_eq!(source.position_bytes(), Some(bytes.len() as u64));
 }
@@ -211,10 +177,7 @@ fn the_suffix_means_nothing() {
 
 #[test]
 fn a_name_that_is_not_utf8_opens() {
-    let scratch = Scratch::new(
-        OsStr::from_bytes(b"caf\xe9.pcap"),
-        &pcap(Order::Little, MICRO, 1),
-    );
+    let scratch = Scratch::new(OsStr::from_bytes(b"caf\xe9.pcap"), &pcap(Order::Little, MICRO, 1));
     let (frames, end) = drain(&mut scratch.open().unwrap());
     assert_eq!(frames, 2);
     end.unwrap();
@@ -239,31 +202,16 @@ fn truncation_anywhere_yields_the_whole_packets_and_says_where() {
     let whole = pcap(Order::Little, MICRO, 1);
     let second = 24 + 16 + 60;
     // Inside the second packet's header, and inside its data.
-    for cut in [
-        second + 1,
-        second + 15,
-        second + 16,
-        second + 17,
-        whole.len() - 1,
-    ] {
+    for cut in [second + 1, second + 15, second + 16, second + 17, whole.len() - 1] {
         let scratch = Scratch::new("cut.pcap", &whole[..cut]);
         let mut source = scratch.open().unwrap();
         let (frames, end) = drain(&mut source);
         assert_eq!(frames, 1, "cut at {cut}");
         let error = end.expect_err("a cut must be told");
-        assert!(
-            matches!(error, CaptureError::Truncated { packets: 1, .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, CaptureError::Truncated { packets: 1, .. }), "{error:?}");
         assert_eq!(error.exit_code(), 65);
-        assert!(
-            error.to_string().contains("truncated inside packet 2"),
-            "{error}"
-        );
-        assert!(
-            matches!(source.next_frame(), Ok(Event::End)),
-            "an error is told once"
-        );
+        assert!(error.to_string().contains("truncated inside packet 2"), "{error}");
+        assert!(matches!(source.next_frame(), Ok(Event::End)), "an error is told once");
     }
     // Between two packets it is a shorter capture, nothing more.
     let (frames, end) = drain(&mut Scratch::new("cut.pcap", &whole[..second]).open().unwrap());
@@ -275,17 +223,10 @@ fn truncation_anywhere_yields_the_whole_packets_and_says_where() {
 fn truncated_pcapng_is_told_too() {
     let whole = pcapng(Order::Little, false);
     for missing in [1, 4, 40, 120] {
-        let (frames, end) = drain(
-            &mut Scratch::new("cut", &whole[..whole.len() - missing])
-                .open()
-                .unwrap(),
-        );
+        let (frames, end) = drain(&mut Scratch::new("cut", &whole[..whole.len() - missing]).open().unwrap());
         assert_eq!(frames, 1, "{missing} octets less");
         let error = end.expect_err("a cut must be told");
-        assert!(
-            matches!(error, CaptureError::Truncated { packets: 1, .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, CaptureError::Truncated { packets: 1, .. }), "{error:?}");
     }
 }
 
@@ -296,20 +237,13 @@ fn an_absurd_packet_length_is_damage() {
     let (frames, end) = drain(&mut Scratch::new("bad.pcap", &bytes).open().unwrap());
     assert_eq!(frames, 1);
     let error = end.expect_err("damage must be told");
-    assert!(
-        matches!(error, CaptureError::Corrupt { packets: 1, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, CaptureError::Corrupt { packets: 1, .. }), "{error:?}");
     assert_eq!(error.exit_code(), 65);
 }
 
 #[test]
 fn a_file_header_alone_is_an_empty_capture() {
-    let (frames, end) = drain(
-        &mut Scratch::new("a.pcap", &pcap(Order::Big, NANO, 1)[..24])
-            .open()
-            .unwrap(),
-    );
+    let (frames, end) = drain(&mut Scratch::new("a.pcap", &pcap(Order::Big, NANO, 1)[..24]).open().unwrap());
     assert_eq!(frames, 0);
     end.unwrap();
 }
@@ -317,22 +251,10 @@ fn a_file_header_alone_is_an_empty_capture() {
 #[test]
 fn what_is_not_a_capture_is_refused_with_65() {
     let whole = pcap(Order::Little, MICRO, 1);
-    let random: Vec<u8> = (0..4096_u32)
-        .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
-        .collect();
-    for bytes in [
-        &[][..],
-        &[0xd4],
-        &whole[..4],
-        &whole[..23],
-        &random,
-        b"ts,host,count\n1,2,3\n",
-    ] {
+    let random: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    for bytes in [&[][..], &[0xd4], &whole[..4], &whole[..23], &random, b"ts,host,count\n1,2,3\n"] {
         let error = Scratch::new("a.pcap", bytes).refusal();
-        assert!(
-            matches!(error, CaptureError::NotACapture { .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, CaptureError::NotACapture { .. }), "{error:?}");
         assert_eq!(error.exit_code(), 65);
     }
     let gzipped = Scratch::new("a.pcap", &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0]).refusal();
@@ -347,22 +269,12 @@ fn what_cannot_be_read_is_refused_with_66() {
     assert!(matches!(error, CaptureError::Directory { .. }), "{error:?}");
     assert_eq!(error.exit_code(), 66);
 
-    let error = FileSource::open(&folder.join("absent.pcap"), None)
-        .err()
-        .unwrap();
-    assert!(
-        matches!(error, CaptureError::NoSuchFile { .. }),
-        "{error:?}"
-    );
+    let error = FileSource::open(&folder.join("absent.pcap"), None).err().unwrap();
+    assert!(matches!(error, CaptureError::NoSuchFile { .. }), "{error:?}");
     assert_eq!(error.exit_code(), 66);
 
-    let error = FileSource::open(&scratch.path.join("under-a-file"), None)
-        .err()
-        .unwrap();
-    assert!(
-        matches!(error, CaptureError::Unreadable { .. }),
-        "{error:?}"
-    );
+    let error = FileSource::open(&scratch.path.join("under-a-file"), None).err().unwrap();
+    assert!(matches!(error, CaptureError::Unreadable { .. }), "{error:?}");
     assert_eq!(error.exit_code(), 66);
 }
 
@@ -377,10 +289,7 @@ fn filters_apply_and_bad_ones_are_refused_with_78() {
     assert_eq!(kept("  "), 2, "an empty filter lets everything pass");
     for bad in ["port", "tcp) or (udp", "inbound"] {
         let error = FileSource::open(&scratch.path, Some(bad)).err().unwrap();
-        assert!(
-            matches!(&error, CaptureError::Filter { filter, .. } if filter == bad),
-            "{error:?}"
-        );
+        assert!(matches!(&error, CaptureError::Filter { filter, .. } if filter == bad), "{error:?}");
         assert_eq!(error.exit_code(), 78);
     }
 }
@@ -412,11 +321,7 @@ fn of_two_cooked_loopback_copies_one_is_kept() {
         let scratch = Scratch::new("a.pcap", &bytes);
         let (frames, end) = drain(&mut scratch.open().unwrap());
         end.unwrap();
-        assert_eq!(
-            frames,
-            1 + u64::from(kept),
-            "link {link}, type {packet_type}, device {hardware}"
-        );
+        assert_eq!(frames, 1 + u64::from(kept), "link {link}, type {packet_type}, device {hardware}");
         // Also beside a filter of the user's.
         let filtered = FileSource::open(&scratch.path, Some("less 60 or greater 60"));
         assert_eq!(drain(&mut filtered.unwrap()).0, 1 + u64::from(kept));
@@ -427,22 +332,13 @@ fn of_two_cooked_loopback_copies_one_is_kept() {
 fn a_named_pipe_reads_like_a_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("pipe");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&path)
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     let writer = std::thread::spawn({
         let path = path.clone();
         move || std::fs::write(path, pcap(Order::Little, MICRO, 1)).unwrap()
     });
     let mut source = FileSource::open(&path, None).unwrap();
-    assert_eq!(
-        (source.total_bytes(), source.position_bytes()),
-        (None, None)
-    );
+    assert_eq!((source.total_bytes(), source.position_bytes()), (None, None));
     let (frames, end) = drain(&mut source);
     assert_eq!(frames, 2);
     end.unwrap();
@@ -459,10 +355,7 @@ fn standard_input_is_a_dash() {
         let total = source.total_bytes();
         let (frames, end) = drain(&mut source);
         end.unwrap();
-        println!(
-            "frames={frames} total={total:?} position={:?}",
-            source.position_bytes()
-        );
+        println!("frames={frames} total={total:?} position={:?}", source.position_bytes());
         return;
     }
     let bytes = pcap(Order::Little, MICRO, 1);
@@ -484,10 +377,5 @@ fn standard_input_is_a_dash() {
     let redirected = child(std::fs::File::open(&scratch.path).unwrap().into());
     let out = String::from_utf8(redirected.wait_with_output().unwrap().stdout).unwrap();
     let size = bytes.len();
-    assert!(
-        out.contains(&format!(
-            "frames=2 total=Some({size}) position=Some({size})"
-        )),
-        "{out}"
-    );
+    assert!(out.contains(&format!("frames=2 total=Some({size}) position=Some({size})")), "{out}");
 }

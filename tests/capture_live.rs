@@ -39,15 +39,8 @@ fn in_namespace(test: &str, body: fn()) {
 /// `ip` with the words of `args`.
 #[track_caller]
 fn ip(args: &str) {
-    let out = Command::new("ip")
-        .args(args.split_whitespace())
-        .output()
-        .unwrap();
-    assert!(
-        out.status.success(),
-        "ip {args}: {}",
-        String::from_utf8_lossy(&out.stderr)
-    );
+    let out = Command::new("ip").args(args.split_whitespace()).output().unwrap();
+    assert!(out.status.success(), "ip {args}: {}", String::from_utf8_lossy(&out.stderr));
 }
 
 /// A pair of connected interfaces `va` and `vb`, both up.
@@ -67,10 +60,7 @@ fn send_marked(interface: &str, numbers: std::ops::Range<u8>) {
 
 /// The same with a pause before each.
 fn send_paced(interface: &str, numbers: std::ops::Range<u8>, pause: Duration) {
-    let mut sender = pcap::Capture::from_device(interface)
-        .unwrap()
-        .open()
-        .unwrap();
+    let mut sender = pcap::Capture::from_device(interface).unwrap().open().unwrap();
     for number in numbers {
         std::thread::sleep(pause);
         let mut frame = [0; 60];
@@ -126,9 +116,7 @@ fn is_blind(status: &InterfaceStatus) -> bool {
 }
 
 fn refusal(names: &[&str], options: LiveOptions) -> CaptureError {
-    let error = LiveSource::open(names, options)
-        .err()
-        .expect("must be refused");
+    let error = LiveSource::open(names, options).err().expect("must be refused");
     assert!(!error.to_string().contains('\n'), "{error}");
     error
 }
@@ -136,16 +124,10 @@ fn refusal(names: &[&str], options: LiveOptions) -> CaptureError {
 #[test]
 fn an_unknown_interface_is_refused_with_66_and_the_known_ones() {
     let error = refusal(&["nosuch0"], LiveOptions::default());
-    assert!(
-        matches!(error, CaptureError::NoSuchInterface { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, CaptureError::NoSuchInterface { .. }), "{error:?}");
     assert_eq!(error.exit_code(), 66);
     let text = error.to_string();
-    assert!(
-        text.starts_with("nosuch0: no such interface; there are: "),
-        "{text}"
-    );
+    assert!(text.starts_with("nosuch0: no such interface; there are: "), "{text}");
     assert!(text.contains("lo") && text.ends_with("any"), "{text}");
 }
 
@@ -175,15 +157,9 @@ fn without_the_right_to_capture_77() {
         // Neither the kind of interface nor its being down may hide the reason.
         for name in ["lo", "any", "va", "vb"] {
             let error = refusal(&[name], LiveOptions::default());
-            assert!(
-                matches!(error, CaptureError::NoPermission { .. }),
-                "{name}: {error:?}"
-            );
+            assert!(matches!(error, CaptureError::NoPermission { .. }), "{name}: {error:?}");
             assert_eq!(error.exit_code(), 77);
-            assert!(
-                error.to_string().contains("setcap cap_net_raw+ep"),
-                "{error}"
-            );
+            assert!(error.to_string().contains("setcap cap_net_raw+ep"), "{error}");
         }
     });
 }
@@ -194,17 +170,11 @@ fn each_datagram_once(interface: &str, link: LinkType, immediate: bool) {
     const COUNT: u32 = 200;
     let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = receiver.local_addr().unwrap().port();
-    let options = LiveOptions {
-        immediate,
-        buffer_bytes: 32 << 20,
-        ..options(&format!("udp port {port}"))
-    };
+    let options = LiveOptions { immediate, buffer_bytes: 32 << 20, ..options(&format!("udp port {port}")) };
     let mut source = LiveSource::open(&[interface], options).unwrap();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     for number in 0..COUNT {
-        sender
-            .send_to(&number.to_be_bytes(), ("127.0.0.1", port))
-            .unwrap();
+        sender.send_to(&number.to_be_bytes(), ("127.0.0.1", port)).unwrap();
     }
     let mut seen: BTreeMap<u32, u32> = BTreeMap::new();
     for (_, frame_link, data) in collect(&mut source) {
@@ -217,16 +187,10 @@ fn each_datagram_once(interface: &str, link: LinkType, immediate: bool) {
     let once = seen.len() == COUNT as usize && seen.values().all(|&copies| copies == 1);
     assert!(once, "{interface}, immediate {immediate}: {seen:?}");
     // The kernel's counters are read once a second.
-    wait_for(&mut source, Duration::from_secs(3), |status| {
-        status.counters.received > 0
-    });
+    wait_for(&mut source, Duration::from_secs(3), |status| status.counters.received > 0);
     let status = source.status().next().unwrap();
     assert_eq!(status.counters.delivered, u64::from(COUNT));
-    assert_eq!(
-        status.counters.received,
-        2 * u64::from(COUNT),
-        "the kernel counts both copies"
-    );
+    assert_eq!(status.counters.received, 2 * u64::from(COUNT), "the kernel counts both copies");
     assert_eq!(status.counters.dropped, 0);
 }
 
@@ -266,21 +230,10 @@ fn a_deleted_interface_is_blind_and_comes_back() {
         wait_for(&mut source, Duration::from_secs(2), is_blind);
         // libpcap notices first, the check that follows names the cause.
         wait_for(&mut source, Duration::from_secs(2), |status| {
-            matches!(
-                status.state,
-                State::Blind {
-                    reason: BlindReason::Gone,
-                    ..
-                }
-            )
+            matches!(status.state, State::Blind { reason: BlindReason::Gone, .. })
         });
-        let State::Blind { since, .. } = source.status().next().unwrap().state else {
-            unreachable!()
-        };
-        assert!(
-            since > Timestamp::from_secs(1_700_000_000),
-            "the wall clock"
-        );
+        let State::Blind { since, .. } = source.status().next().unwrap().state else { unreachable!() };
+        assert!(since > Timestamp::from_secs(1_700_000_000), "the wall clock");
         // The other goes on, and nothing spins meanwhile.
         send_marked("vd", 0..5);
         assert_eq!(collect(&mut source).len(), 5);
@@ -296,9 +249,7 @@ fn a_deleted_interface_is_blind_and_comes_back() {
         wait_for(&mut source, Duration::from_secs(3), is_ok);
         send_marked("vb", 10..17);
         assert_eq!(collect(&mut source).len(), 7);
-        wait_for(&mut source, Duration::from_secs(3), |status| {
-            status.counters.received == 17
-        });
+        wait_for(&mut source, Duration::from_secs(3), |status| status.counters.received == 17);
         let status = source.status().next().unwrap();
         assert_eq!(status.recoveries, 1);
         assert_eq!(status.counters.delivered, 17, "counted over the reopening");
@@ -313,10 +264,7 @@ fn an_interface_that_is_down_is_blind_and_comes_back() {
         let mut source = LiveSource::open(&["va"], options(MARKED)).unwrap();
         assert!(matches!(
             source.status().next().unwrap().state,
-            State::Blind {
-                reason: BlindReason::Down,
-                ..
-            }
+            State::Blind { reason: BlindReason::Down, .. }
         ));
         for round in 1..=2 {
             ip("link set va up");
@@ -327,13 +275,7 @@ fn an_interface_that_is_down_is_blind_and_comes_back() {
             // The socket tells at once, not only the check every second.
             wait_for(&mut source, Duration::from_millis(400), is_blind);
             wait_for(&mut source, Duration::from_secs(2), |status| {
-                matches!(
-                    status.state,
-                    State::Blind {
-                        reason: BlindReason::Down,
-                        ..
-                    }
-                )
+                matches!(status.state, State::Blind { reason: BlindReason::Down, .. })
             });
             assert_eq!(source.status().next().unwrap().recoveries, round);
         }
@@ -342,40 +284,29 @@ fn an_interface_that_is_down_is_blind_and_comes_back() {
 
 #[test]
 fn a_renamed_interface_is_gone_and_one_that_takes_its_name_is_used() {
-    in_namespace(
-        "a_renamed_interface_is_gone_and_one_that_takes_its_name_is_used",
-        || {
-            make_pair();
-            let mut source = LiveSource::open(&["va"], options(MARKED)).unwrap();
-            ip("link set va name old"); // allowed while up since Linux 6.2, else it goes down first
-            wait_for(&mut source, Duration::from_secs(3), |status| {
-                matches!(
-                    status.state,
-                    State::Blind {
-                        reason: BlindReason::Gone,
-                        ..
-                    }
-                )
-            });
-            ip("link set old name va");
-            wait_for(&mut source, Duration::from_secs(3), is_ok);
+    in_namespace("a_renamed_interface_is_gone_and_one_that_takes_its_name_is_used", || {
+        make_pair();
+        let mut source = LiveSource::open(&["va"], options(MARKED)).unwrap();
+        ip("link set va name old"); // allowed while up since Linux 6.2, else it goes down first
+        wait_for(&mut source, Duration::from_secs(3), |status| {
+            matches!(status.state, State::Blind { reason: BlindReason::Gone, .. })
+        });
+        ip("link set old name va");
+        wait_for(&mut source, Duration::from_secs(3), is_ok);
 
-            // The name passes to another device between two checks, and the old one lives on.
-            ip("link add vc type veth peer name vd");
-            ip("link set vc up");
-            ip("link set vd up");
-            ip("link set va name old");
-            ip("link set vc name va");
-            wait_for(&mut source, Duration::from_secs(3), |status| {
-                status.recoveries == 2
-            });
-            send_marked("vb", 0..3);
-            send_marked("vd", 10..20);
-            let frames = collect(&mut source);
-            let numbers: Vec<u8> = frames.iter().map(|(_, _, data)| data[14]).collect();
-            assert!(numbers.iter().copied().eq(10..20), "{numbers:?}");
-        },
-    );
+        // The name passes to another device between two checks, and the old one lives on.
+        ip("link add vc type veth peer name vd");
+        ip("link set vc up");
+        ip("link set vd up");
+        ip("link set va name old");
+        ip("link set vc name va");
+        wait_for(&mut source, Duration::from_secs(3), |status| status.recoveries == 2);
+        send_marked("vb", 0..3);
+        send_marked("vd", 10..20);
+        let frames = collect(&mut source);
+        let numbers: Vec<u8> = frames.iter().map(|(_, _, data)| data[14]).collect();
+        assert!(numbers.iter().copied().eq(10..20), "{numbers:?}");
+    });
 }
 
 #[test]
@@ -389,10 +320,7 @@ fn several_interfaces_merge_in_order_of_time() {
         std::thread::sleep(Duration::from_millis(100));
         let frames = collect(&mut source);
         assert_eq!(frames.len(), 400);
-        assert!(
-            frames.is_sorted_by_key(|(ts, ..)| *ts),
-            "waiting frames come in order"
-        );
+        assert!(frames.is_sorted_by_key(|(ts, ..)| *ts), "waiting frames come in order");
         let numbers: Vec<u8> = frames.iter().map(|(_, _, data)| data[14]).collect();
         let twice: Vec<u8> = (0..200).flat_map(|number| [number, number]).collect();
         assert_eq!(numbers, twice);
@@ -404,10 +332,7 @@ fn nothing_earlier_follows_an_idle_tick() {
     in_namespace("nothing_earlier_follows_an_idle_tick", || {
         make_pair();
         let sender = std::thread::spawn(|| send_paced("vb", 0..100, Duration::from_millis(7)));
-        let options = LiveOptions {
-            tick: Duration::from_millis(3),
-            ..options(MARKED)
-        };
+        let options = LiveOptions { tick: Duration::from_millis(3), ..options(MARKED) };
         let mut source = LiveSource::open(&["va"], options).unwrap();
         let (mut settled, mut frames, mut ticks) = (Timestamp::ZERO, 0, 0);
         let start = Instant::now();
@@ -433,18 +358,13 @@ fn nothing_earlier_follows_an_idle_tick() {
 fn what_the_kernel_drops_is_counted() {
     in_namespace("what_the_kernel_drops_is_counted", || {
         make_pair();
-        let options = LiveOptions {
-            buffer_bytes: 1 << 17,
-            ..options(MARKED)
-        };
+        let options = LiveOptions { buffer_bytes: 1 << 17, ..options(MARKED) };
         let mut source = LiveSource::open(&["va"], options).unwrap();
         for _ in 0..40 {
             send_marked("vb", 0..250);
         }
         let frames = collect(&mut source).len() as u64;
-        wait_for(&mut source, Duration::from_secs(3), |status| {
-            status.counters.received == 10_000
-        });
+        wait_for(&mut source, Duration::from_secs(3), |status| status.counters.received == 10_000);
         let counters = source.status().next().unwrap().counters;
         assert_eq!(counters.delivered, frames);
         assert!(counters.dropped > 0, "{counters:?}");

@@ -34,11 +34,7 @@ impl Broker {
     ///
     /// # Errors
     /// If mosquitto is not installed or does not come up; its last words are in the message.
-    pub fn start(
-        address: SocketAddr,
-        users: &[Credentials],
-        host: &Host,
-    ) -> Result<Self, LabError> {
+    pub fn start(address: SocketAddr, users: &[Credentials], host: &Host) -> Result<Self, LabError> {
         let dir = tempfile::Builder::new()
             .prefix("picket-lab-broker-")
             .tempdir()
@@ -59,12 +55,7 @@ impl Broker {
         }
         let path = dir.path().join("mosquitto.conf");
         fs::write(&path, config).map_err(LabError::io(path.display().to_string()))?;
-        let mut broker = Self {
-            address,
-            host: host.clone(),
-            dir,
-            running: None,
-        };
+        let mut broker = Self { address, host: host.clone(), dir, running: None };
         broker.launch()?;
         Ok(broker)
     }
@@ -90,22 +81,14 @@ impl Broker {
         // A log of an earlier run would say "running" too soon.
         match fs::remove_file(&log) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(LabError::Io {
-                    what: log.display().to_string(),
-                    source: error,
-                });
+                return Err(LabError::Io { what: log.display().to_string(), source: error });
             }
             _ => {}
         }
         let program = find("mosquitto")?;
         let mut command = self.host.command(&program);
-        command
-            .arg("-c")
-            .arg(self.dir.path().join("mosquitto.conf"));
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        command.arg("-c").arg(self.dir.path().join("mosquitto.conf"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut guarded = Guarded::start(command, Signal::SIGTERM)?;
         // Its log and not a test connection says that it listens: a connection would be in the capture.
         let late = Instant::now() + STARTUP;
@@ -114,22 +97,13 @@ impl Broker {
             if said.lines().any(|line| line.ends_with("running")) {
                 break;
             }
-            let ended = guarded
-                .inner()
-                .try_wait()
-                .map_err(LabError::io("mosquitto"))?;
+            let ended = guarded.inner().try_wait().map_err(LabError::io("mosquitto"))?;
             if ended.is_some() || Instant::now() > late {
-                let detail = said
-                    .lines()
-                    .rev()
-                    .find(|line| line.contains("rror"))
-                    .unwrap_or("no reason given");
+                let detail =
+                    said.lines().rev().find(|line| line.contains("rror")).unwrap_or("no reason given");
                 return Err(LabError::Child {
                     what: format!("mosquitto at {}", self.address),
-                    detail: detail
-                        .split_once(": ")
-                        .map_or(detail, |(_, text)| text)
-                        .into(),
+                    detail: detail.split_once(": ").map_or(detail, |(_, text)| text).into(),
                 });
             }
             thread::sleep(Duration::from_millis(10));
@@ -172,10 +146,9 @@ pub fn read_users(file: &Path) -> Result<Vec<Credentials>, LabError> {
         .enumerate()
         .filter(|(_, line)| !line.is_empty())
         .map(|(index, line)| match line.split_once(':') {
-            Some((name, password)) if !name.is_empty() && !password.is_empty() => Ok(Credentials {
-                username: name.into(),
-                password: password.into(),
-            }),
+            Some((name, password)) if !name.is_empty() && !password.is_empty() => {
+                Ok(Credentials { username: name.into(), password: password.into() })
+            }
             _ => Err(LabError::Data {
                 path: file.into(),
                 reason: format!("line {}: should be name:password", index + 1),
@@ -214,10 +187,7 @@ mod tests {
         assert_eq!(users[1].pair(), ("b", "x:y"));
         fs::write(file.path(), "a:1\nnobody\n").unwrap();
         let error = read_users(file.path()).unwrap_err();
-        assert!(
-            error.to_string().contains("line 2") && error.exit_code() == 65,
-            "{error}"
-        );
+        assert!(error.to_string().contains("line 2") && error.exit_code() == 65, "{error}");
     }
 
     #[test]
@@ -225,9 +195,6 @@ mod tests {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let error = Broker::start(taken.local_addr().unwrap(), &[], &Host::Here).unwrap_err();
         assert_eq!(error.exit_code(), 70);
-        assert!(
-            error.to_string().contains("Address already in use"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("Address already in use"), "{error}");
     }
 }

@@ -29,10 +29,7 @@ impl Guarded {
     /// [`LabError::Unavailable`] if there is no such program, with the Debian package that has it.
     pub fn start(mut command: Command, farewell: Signal) -> Result<Self, LabError> {
         let name = command.get_program().to_string_lossy().into_owned();
-        let child = command
-            .process_group(0)
-            .spawn()
-            .map_err(|error| missing(&name, error))?;
+        let child = command.process_group(0).spawn().map_err(|error| missing(&name, error))?;
         Ok(Self { child, farewell })
     }
 
@@ -79,10 +76,7 @@ impl Drop for Guarded {
 #[must_use]
 pub fn missing(name: &str, error: io::Error) -> LabError {
     if error.kind() != io::ErrorKind::NotFound {
-        return LabError::Io {
-            what: name.into(),
-            source: error,
-        };
+        return LabError::Io { what: name.into(), source: error };
     }
     let package = match name.rsplit('/').next().unwrap_or(name) {
         "ip" => "iproute2",
@@ -90,10 +84,7 @@ pub fn missing(name: &str, error: io::Error) -> LabError {
         "setpriv" => "util-linux",
         other => other,
     };
-    LabError::Unavailable {
-        what: name.into(),
-        hint: format!("apt-get install {package}"),
-    }
+    LabError::Unavailable { what: name.into(), hint: format!("apt-get install {package}") }
 }
 
 /// Runs a command to its end.
@@ -107,8 +98,7 @@ pub fn run(mut command: Command) -> Result<String, LabError> {
         let detail = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(LabError::Child { what: name, detail });
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned()
-        + &String::from_utf8_lossy(&output.stderr))
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
 }
 
 #[cfg(test)]
@@ -130,9 +120,6 @@ mod tests {
     fn a_missing_program_names_its_package() {
         let error = run(Command::new("/nonexistent/ip")).unwrap_err();
         assert_eq!(error.exit_code(), 69);
-        assert!(
-            error.to_string().contains("apt-get install iproute2"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("apt-get install iproute2"), "{error}");
     }
 }

@@ -184,17 +184,10 @@ impl Cli {
             Command::Attack(attack) => attack.run(&stop),
             Command::Broker(broker) => broker.run(&stop),
             Command::Scenario(scenario) => scenario.run(&stop),
-            Command::Corpus(corpus) => corpus::run::run(
-                corpus.split,
-                corpus.seed,
-                corpus.jobs,
-                corpus.limit,
-                &corpus.out,
-                &stop,
-            ),
-            Command::Worker { plan, summary } => {
-                Work::read(&plan)?.run(&stop)?.write(Some(&summary))
+            Command::Corpus(corpus) => {
+                corpus::run::run(corpus.split, corpus.seed, corpus.jobs, corpus.limit, &corpus.out, &stop)
             }
+            Command::Worker { plan, summary } => Work::read(&plan)?.run(&stop)?.write(Some(&summary)),
         }
     }
 }
@@ -203,50 +196,24 @@ impl Benign {
     fn run(&self, stop: &Stop) -> Result<(), LabError> {
         let target = Target::check(self.common.broker)?;
         let credentials = self.common.credentials()?;
-        let ordinary: Vec<_> = Profile::ALL
-            .into_iter()
-            .filter(|kind| *kind != Profile::Misconfigured)
-            .collect();
-        let profiles = if self.profile.is_empty() {
-            &ordinary
-        } else {
-            &self.profile
-        };
+        let ordinary: Vec<_> =
+            Profile::ALL.into_iter().filter(|kind| *kind != Profile::Misconfigured).collect();
+        let profiles = if self.profile.is_empty() { &ordinary } else { &self.profile };
         let mut random = Random::new(self.common.seed);
-        let mut devices = fleet::draw(
-            self.devices.into(),
-            profiles,
-            &Habits::default(),
-            credentials.as_ref(),
-            &mut random,
-        );
+        let mut devices =
+            fleet::draw(self.devices.into(), profiles, &Habits::default(), credentials.as_ref(), &mut random);
         for (index, device) in (0..).zip(&mut devices) {
             device.address = match self.common.from {
                 // rumqttc cannot bind a source address.
                 _ if device.profile == Profile::SecondStack => Some(target.default_source()),
-                Some(first) => Some(if self.together {
-                    first
-                } else {
-                    nth_address(first, index)?
-                }),
+                Some(first) => Some(if self.together { first } else { nth_address(first, index)? }),
                 None => None,
             };
         }
-        eprintln!(
-            "picket-lab: {} devices at {} for {} s",
-            self.devices, self.common.broker, self.secs
-        );
+        eprintln!("picket-lab: {} devices at {} for {} s", self.devices, self.common.broker, self.secs);
         let mut summary = Summary::new(self.common.seed, self.common.broker);
-        summary.benign = fleet::run(
-            &devices,
-            target,
-            &stop.within(Duration::from_secs(self.secs.into())),
-        );
-        let published: u64 = summary
-            .benign
-            .iter()
-            .map(|report| report.tally.published)
-            .sum();
+        summary.benign = fleet::run(&devices, target, &stop.within(Duration::from_secs(self.secs.into())));
+        let published: u64 = summary.benign.iter().map(|report| report.tally.published).sum();
         eprintln!("picket-lab: the devices published {published} messages");
         summary.write(self.common.summary.as_deref())
     }
@@ -263,15 +230,9 @@ impl AttackCommand {
         if let (Attack::MqttBruteforce(attack), None) = (&self.attack, &place.credentials)
             && attack.succeed
         {
-            return Err(LabError::Usage(
-                "--succeed needs --username and --password-file".into(),
-            ));
+            return Err(LabError::Usage("--succeed needs --username and --password-file".into()));
         }
-        eprintln!(
-            "picket-lab: {} at {}",
-            self.attack.class(),
-            self.common.broker
-        );
+        eprintln!("picket-lab: {} at {}", self.attack.class(), self.common.broker);
         let episode = self.attack.run(&place, stop);
         eprintln!(
             "picket-lab: {} from {}: {} actions in {:.1} s ({} accepted, {} refused, {} failed)",
@@ -291,20 +252,11 @@ impl AttackCommand {
 
 impl BrokerCommand {
     fn run(&self, stop: &Stop) -> Result<(), LabError> {
-        let users = self
-            .users
-            .as_deref()
-            .map_or(Ok(Vec::new()), broker::read_users)?;
-        let port = if self.port == 0 {
-            broker::free_port()?
-        } else {
-            self.port
-        };
+        let users = self.users.as_deref().map_or(Ok(Vec::new()), broker::read_users)?;
+        let port = if self.port == 0 { broker::free_port()? } else { self.port };
         let broker = Broker::start(broker::loopback(port), &users, &Host::Here)?;
         println!("{}", broker.address());
-        let limit = self.secs.map_or(Duration::from_hours(24), |secs| {
-            Duration::from_secs(secs.into())
-        });
+        let limit = self.secs.map_or(Duration::from_hours(24), |secs| Duration::from_secs(secs.into()));
         // Whether by signal or deadline: the broker ends when it is dropped.
         let _ = stop.sleep(limit);
         Ok(())
@@ -314,15 +266,8 @@ impl BrokerCommand {
 impl ScenarioCommand {
     fn run(&self, stop: &Stop) -> Result<(), LabError> {
         let scenario = Scenario::find(&self.scenario)?;
-        let ground = if self.netns {
-            Ground::Namespaces(1)
-        } else {
-            Ground::Loopback
-        };
-        eprintln!(
-            "picket-lab: scenario {} for {} s",
-            scenario.name, scenario.secs
-        );
+        let ground = if self.netns { Ground::Namespaces(1) } else { Ground::Loopback };
+        eprintln!("picket-lab: scenario {} for {} s", scenario.name, scenario.secs);
         let manifest = run::run(&scenario, self.seed, ground, &self.out, stop)?;
         for episode in &manifest.episodes {
             eprintln!(
@@ -334,11 +279,7 @@ impl ScenarioCommand {
                 episode.end - episode.start
             );
         }
-        eprintln!(
-            "picket-lab: {} packets in {}",
-            manifest.packets.captured,
-            self.out.display()
-        );
+        eprintln!("picket-lab: {} packets in {}", manifest.packets.captured, self.out.display());
         Ok(())
     }
 }
@@ -348,9 +289,7 @@ fn nth_address(first: IpAddr, index: u32) -> Result<IpAddr, LabError> {
     match first {
         IpAddr::V4(v4) => Ok(Ipv4Addr::from_bits(v4.to_bits().saturating_add(index)).into()),
         IpAddr::V6(_) if index == 0 => Ok(first),
-        IpAddr::V6(_) => Err(LabError::Usage(
-            "--from with an IPv6 address needs --together".into(),
-        )),
+        IpAddr::V6(_) => Err(LabError::Usage("--from with an IPv6 address needs --together".into())),
     }
 }
 
@@ -377,12 +316,7 @@ mod tests {
     fn addresses_count_up() {
         let first = "127.0.70.254".parse().unwrap();
         assert_eq!(nth_address(first, 2).unwrap().to_string(), "127.0.71.0");
-        assert_eq!(
-            nth_address("::1".parse().unwrap(), 1)
-                .unwrap_err()
-                .exit_code(),
-            64
-        );
+        assert_eq!(nth_address("::1".parse().unwrap(), 1).unwrap_err().exit_code(), 64);
     }
 
     #[test]
@@ -392,9 +326,7 @@ mod tests {
             "picket-lab attack --broker 127.0.0.1:1 --from 127.0.66.1 mqtt_bruteforce --tries 5",
         ] {
             let cli = Cli::try_parse_from(line.split(' ')).unwrap();
-            let Command::Attack(command) = cli.command else {
-                panic!("wrong command")
-            };
+            let Command::Attack(command) = cli.command else { panic!("wrong command") };
             assert_eq!(command.common.broker.port(), 1);
             assert!(matches!(command.attack, Attack::MqttBruteforce(attack) if attack.tries == 5));
         }

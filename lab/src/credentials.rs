@@ -25,10 +25,7 @@ impl Credentials {
     pub fn from_file(username: &str, file: &Path) -> Result<Self, LabError> {
         let text = fs::read_to_string(file).map_err(LabError::io(file.display().to_string()))?;
         match text.lines().next() {
-            Some(line) if !line.is_empty() => Ok(Self {
-                username: username.into(),
-                password: line.into(),
-            }),
+            Some(line) if !line.is_empty() => Ok(Self { username: username.into(), password: line.into() }),
             _ => Err(LabError::Data {
                 path: file.into(),
                 reason: "the first line should be the password".into(),
@@ -62,11 +59,6 @@ mod tests {
         assert_eq!(read.pair(), ("hub", "s3cret"));
         assert_eq!(format!("{read:?}"), "hub:***");
         fs::write(file.path(), "").unwrap();
-        assert_eq!(
-            Credentials::from_file("hub", file.path())
-                .unwrap_err()
-                .exit_code(),
-            65
-        );
+        assert_eq!(Credentials::from_file("hub", file.path()).unwrap_err().exit_code(), 65);
     }
 }

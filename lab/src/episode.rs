@@ -56,13 +56,7 @@ impl Summary {
     /// An empty summary.
     #[must_use]
     pub fn new(seed: u64, broker: SocketAddr) -> Self {
-        Self {
-            tool: TOOL.into(),
-            seed,
-            broker,
-            episodes: Vec::new(),
-            benign: Vec::new(),
-        }
+        Self { tool: TOOL.into(), seed, broker, episodes: Vec::new(), benign: Vec::new() }
     }
 
     /// Writes it as JSON to a file, or to stdout.
@@ -82,15 +76,12 @@ pub const TOOL: &str = concat!("picket-lab ", env!("CARGO_PKG_VERSION"));
 /// # Errors
 /// If it cannot be written.
 pub fn write_json<T: Serialize>(value: &T, file: Option<&Path>) -> Result<(), LabError> {
-    let mut text =
-        serde_json::to_string_pretty(value).expect("no map with keys that are not strings");
+    let mut text = serde_json::to_string_pretty(value).expect("no map with keys that are not strings");
     text.push('\n');
     if let Some(path) = file {
         return fs::write(path, text).map_err(LabError::io(path.display().to_string()));
     }
-    io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(LabError::io("stdout"))
+    io::stdout().write_all(text.as_bytes()).map_err(LabError::io("stdout"))
 }
 
 /// The labels of a capture, `labels.toml`. A packet belongs to an episode if its source or destination is the
@@ -154,10 +145,7 @@ impl Labels {
 /// Seconds since 1970 UTC, to the microsecond.
 #[must_use]
 pub fn unix(time: SystemTime) -> f64 {
-    let micros = time
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_micros();
+    let micros = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
     // Exact: 2^53 microseconds reach to the year 2255.
     #[expect(clippy::cast_precision_loss)]
     let micros = micros as f64;
@@ -192,10 +180,7 @@ mod tests {
             episode("mqtt_slow_dos", 1_763_690_000.123_456),
         ]);
         let text = labels.to_toml();
-        assert!(
-            text.contains("[[episode]]\nclass = \"mqtt_slow_dos\"\nsource = \"10.77.1.66\""),
-            "{text}"
-        );
+        assert!(text.contains("[[episode]]\nclass = \"mqtt_slow_dos\"\nsource = \"10.77.1.66\""), "{text}");
         assert!(text.contains("start = 1763690000.123456\n"), "{text}");
         assert_eq!(toml::from_str::<Labels>(&text).unwrap(), labels);
         assert_eq!(labels.episodes[1].class, "tcp_scan");
@@ -219,8 +204,7 @@ mod tests {
         summary.episodes.push(episode("tcp_scan", 10.0));
         let file = tempfile::NamedTempFile::new().unwrap();
         summary.write(Some(file.path())).unwrap();
-        let back: Summary =
-            serde_json::from_str(&fs::read_to_string(file.path()).unwrap()).unwrap();
+        let back: Summary = serde_json::from_str(&fs::read_to_string(file.path()).unwrap()).unwrap();
         assert_eq!(back.episodes, summary.episodes);
         assert_eq!((back.seed, back.tool.as_str()), (7, TOOL));
     }

@@ -74,10 +74,7 @@ mod tests {
         let mut random = Random::new(42);
         let first: Vec<u32> = (0..4).map(|_| random.between((0, 999))).collect();
         let mut again = Random::new(42);
-        assert_eq!(
-            first,
-            (0..4).map(|_| again.between((0, 999))).collect::<Vec<_>>()
-        );
+        assert_eq!(first, (0..4).map(|_| again.between((0, 999))).collect::<Vec<_>>());
         assert!((0..1000).all(|_| (10..=20).contains(&random.between_log((10, 20), 1.0))));
     }
 

@@ -36,10 +36,7 @@ impl Stop {
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
         let end = Instant::now() + limit;
-        Self {
-            flag: Arc::clone(&self.flag),
-            deadline: Some(self.deadline.map_or(end, |own| own.min(end))),
-        }
+        Self { flag: Arc::clone(&self.flag), deadline: Some(self.deadline.map_or(end, |own| own.min(end))) }
     }
 
     /// Sets the flag for everyone who shares it.
@@ -72,9 +69,7 @@ impl Stop {
             }
             thread::sleep(
                 self.deadline
-                    .map_or(left, |end| {
-                        left.min(end.saturating_duration_since(Instant::now()))
-                    })
+                    .map_or(left, |end| left.min(end.saturating_duration_since(Instant::now())))
                     .min(SLICE),
             );
         }
@@ -98,25 +93,14 @@ impl Pacer {
     /// `per_second` turns a second; zero means no limit.
     #[must_use]
     pub fn new(per_second: f64) -> Self {
-        let gap = if per_second > 0.0 {
-            Duration::from_secs_f64(1.0 / per_second)
-        } else {
-            Duration::ZERO
-        };
-        Self {
-            next: Instant::now(),
-            gap,
-        }
+        let gap = if per_second > 0.0 { Duration::from_secs_f64(1.0 / per_second) } else { Duration::ZERO };
+        Self { next: Instant::now(), gap }
     }
 
     /// Waits for the next turn. False when it is time to stop instead.
     #[must_use]
     pub fn turn(&mut self, stop: &Stop) -> bool {
-        let go = if self.gap.is_zero() {
-            !stop.is_set()
-        } else {
-            stop.sleep_until(self.next)
-        };
+        let go = if self.gap.is_zero() { !stop.is_set() } else { stop.sleep_until(self.next) };
         self.next += self.gap;
         go
     }
@@ -130,11 +114,7 @@ mod tests {
     fn a_deadline_ends_a_sleep_and_never_moves_later() {
         let stop = Stop::default().within(Duration::from_millis(30));
         let start = Instant::now();
-        assert!(
-            !stop
-                .within(Duration::from_mins(1))
-                .sleep(Duration::from_mins(1))
-        );
+        assert!(!stop.within(Duration::from_mins(1)).sleep(Duration::from_mins(1)));
         assert!(start.elapsed() < Duration::from_secs(5));
         assert!(stop.is_set() && !stop.interrupted());
     }
@@ -156,9 +136,6 @@ mod tests {
         for _ in 0..21 {
             assert!(pacer.turn(&stop));
         }
-        assert!(
-            start.elapsed() >= Duration::from_millis(95),
-            "21 turns at 200/s take 20 gaps"
-        );
+        assert!(start.elapsed() >= Duration::from_millis(95), "21 turns at 200/s take 20 gaps");
     }
 }

@@ -52,11 +52,7 @@ impl Target {
     /// connecting a UDP socket, which sends nothing.
     #[must_use]
     pub fn default_source(self) -> IpAddr {
-        let any = if self.0.is_ipv4() {
-            "0.0.0.0:0"
-        } else {
-            "[::]:0"
-        };
+        let any = if self.0.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
         UdpSocket::bind(any)
             .and_then(|socket| {
                 socket.connect(self.0)?;
@@ -102,12 +98,7 @@ fn in_own_namespace(dir: &Path) -> bool {
     };
     entries
         .flatten()
-        .filter(|entry| {
-            entry
-                .file_name()
-                .to_string_lossy()
-                .starts_with(NAMESPACE_PREFIX)
-        })
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(NAMESPACE_PREFIX))
         .filter_map(|entry| fs::metadata(entry.path()).ok())
         .any(|named| named.ino() == own.ino() && named.dev() == own.dev())
 }
@@ -129,21 +120,11 @@ mod tests {
 
     #[test]
     fn the_world_is_never_a_target() {
-        for other in [
-            "192.168.1.10",
-            "10.76.0.1",
-            "8.8.8.8",
-            "0.0.0.0",
-            "224.0.0.1",
-            "fe80::1",
-            "::ffff:8.8.8.8",
-        ] {
+        for other in
+            ["192.168.1.10", "10.76.0.1", "8.8.8.8", "0.0.0.0", "224.0.0.1", "fe80::1", "::ffff:8.8.8.8"]
+        {
             for in_sandbox in [false, true] {
-                assert_eq!(
-                    decide(ip(other), in_sandbox),
-                    Err(Refusal::Outside(ip(other))),
-                    "{other}"
-                );
+                assert_eq!(decide(ip(other), in_sandbox), Err(Refusal::Outside(ip(other))), "{other}");
             }
         }
     }
@@ -151,10 +132,7 @@ mod tests {
     #[test]
     fn sandbox_addresses_only_from_inside() {
         assert_eq!(decide(ip("10.77.3.1"), true), Ok(()));
-        assert_eq!(
-            decide(ip("10.77.3.1"), false),
-            Err(Refusal::NotInSandbox(ip("10.77.3.1")))
-        );
+        assert_eq!(decide(ip("10.77.3.1"), false), Err(Refusal::NotInSandbox(ip("10.77.3.1"))));
         assert_eq!(
             Target::check("10.77.3.1:1883".parse().unwrap()),
             Err(Refusal::NotInSandbox(ip("10.77.3.1"))),
@@ -166,18 +144,11 @@ mod tests {
     fn a_namespace_is_recognised_by_inode_not_by_name() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("picketlab-1-1"), "").unwrap();
-        assert!(
-            !in_own_namespace(dir.path()),
-            "a file of the right name is not our namespace"
-        );
+        assert!(!in_own_namespace(dir.path()), "a file of the right name is not our namespace");
         assert!(!in_own_namespace(&dir.path().join("absent")));
         std::os::unix::fs::symlink("/proc/thread-self/ns/net", dir.path().join("other-1")).unwrap();
-        assert!(
-            !in_own_namespace(dir.path()),
-            "our namespace under a foreign name does not count"
-        );
-        std::os::unix::fs::symlink("/proc/thread-self/ns/net", dir.path().join("picketlab-1-2"))
-            .unwrap();
+        assert!(!in_own_namespace(dir.path()), "our namespace under a foreign name does not count");
+        std::os::unix::fs::symlink("/proc/thread-self/ns/net", dir.path().join("picketlab-1-2")).unwrap();
         assert!(in_own_namespace(dir.path()));
     }
 }

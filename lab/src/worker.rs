@@ -41,10 +41,8 @@ impl Work {
     /// If the file cannot be read or is no plan.
     pub fn read(file: &Path) -> Result<Self, LabError> {
         let text = fs::read_to_string(file).map_err(LabError::io(file.display().to_string()))?;
-        serde_json::from_str(&text).map_err(|error| LabError::Data {
-            path: file.into(),
-            reason: error.to_string(),
-        })
+        serde_json::from_str(&text)
+            .map_err(|error| LabError::Data { path: file.into(), reason: error.to_string() })
     }
 
     /// Does it.
@@ -66,8 +64,7 @@ impl Work {
                 scope.spawn(move || attack(plan, target, begin, &stop))
             });
             summary.benign = fleet::run(&self.devices, target, &stop);
-            let episode =
-                attack.and_then(|thread| thread.join().expect("an attack ends without a panic"));
+            let episode = attack.and_then(|thread| thread.join().expect("an attack ends without a panic"));
             summary.episodes.extend(episode);
         });
         Ok(summary)
@@ -79,17 +76,9 @@ fn attack(plan: &AttackPlan, target: Target, begin: Instant, stop: &Stop) -> Opt
     if !stop.sleep_until(begin + Duration::from_secs_f64(plan.at.max(0.0))) {
         return None;
     }
-    let place = Place {
-        target,
-        from: Some(plan.from),
-        credentials: plan.credentials.clone(),
-        seed: plan.seed,
-    };
-    eprintln!(
-        "picket-lab: {} from {} begins",
-        plan.attack.class(),
-        plan.from
-    );
+    let place =
+        Place { target, from: Some(plan.from), credentials: plan.credentials.clone(), seed: plan.seed };
+    eprintln!("picket-lab: {} from {} begins", plan.attack.class(), plan.from);
     let episode = plan.attack.run(&place, stop);
     eprintln!(
         "picket-lab: {} from {} is over after {} actions",

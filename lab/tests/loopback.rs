@@ -22,31 +22,20 @@ struct Broker {
 impl Broker {
     fn start(users: Option<&Path>) -> Self {
         let mut command = lab();
-        command
-            .arg("broker")
-            .args(["--secs", "60"])
-            .stdout(Stdio::piped());
+        command.arg("broker").args(["--secs", "60"]).stdout(Stdio::piped());
         if let Some(users) = users {
             command.arg("--users").arg(users);
         }
         let mut child = command.spawn().unwrap();
         let mut address = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut address)
-            .unwrap();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
         let address = address.trim().to_owned();
-        assert!(
-            address.starts_with("127.0.0.1:"),
-            "the broker did not start: {address:?}"
-        );
+        assert!(address.starts_with("127.0.0.1:"), "the broker did not start: {address:?}");
         Self { child, address }
     }
 
     fn terminate(&mut self) {
-        let status = Command::new("kill")
-            .arg(self.child.id().to_string())
-            .status()
-            .unwrap();
+        let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(status.success());
         assert!(self.child.wait().unwrap().success());
     }
@@ -62,11 +51,7 @@ impl Drop for Broker {
 
 fn summary(command: &mut Command) -> Summary {
     let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -78,25 +63,8 @@ fn devices_and_a_brute_force_meet_a_broker_that_wants_passwords() {
     fs::write(&password, "right-horse\n").unwrap();
     let broker = Broker::start(Some(&users));
     let fleet = lab()
-        .args([
-            "benign",
-            "--broker",
-            &broker.address,
-            "--from",
-            "127.0.70.1",
-            "--secs",
-            "5",
-        ])
-        .args([
-            "--devices",
-            "2",
-            "--profile",
-            "camera",
-            "--profile",
-            "misconfigured",
-            "--username",
-            "hub",
-        ])
+        .args(["benign", "--broker", &broker.address, "--from", "127.0.70.1", "--secs", "5"])
+        .args(["--devices", "2", "--profile", "camera", "--profile", "misconfigured", "--username", "hub"])
         .arg("--password-file")
         .arg(&password)
         .stdout(Stdio::piped())
@@ -105,49 +73,21 @@ fn devices_and_a_brute_force_meet_a_broker_that_wants_passwords() {
         .unwrap();
     let attack = summary(
         lab()
-            .args([
-                "attack",
-                "mqtt_bruteforce",
-                "--broker",
-                &broker.address,
-                "--from",
-                "127.0.66.1",
-            ])
-            .args([
-                "--tries",
-                "30",
-                "--rate",
-                "0",
-                "--succeed",
-                "--username",
-                "hub",
-                "--password-file",
-            ])
+            .args(["attack", "mqtt_bruteforce", "--broker", &broker.address, "--from", "127.0.66.1"])
+            .args(["--tries", "30", "--rate", "0", "--succeed", "--username", "hub", "--password-file"])
             .arg(&password),
     );
-    let [episode] = attack.episodes.as_slice() else {
-        panic!("one attack, one episode")
-    };
+    let [episode] = attack.episodes.as_slice() else { panic!("one attack, one episode") };
     assert_eq!(episode.class, "mqtt_bruteforce");
     assert_eq!(episode.attacker.to_string(), "127.0.66.1");
     assert_eq!(episode.victim.to_string(), broker.address);
-    assert_eq!(
-        (
-            episode.count,
-            episode.refused,
-            episode.accepted,
-            episode.failed
-        ),
-        (31, 30, 1, 0)
-    );
+    assert_eq!((episode.count, episode.refused, episode.accepted, episode.failed), (31, 30, 1, 0));
     assert!(episode.start < episode.end && episode.end < episode.start + 8.0);
 
     let Output { stdout, status, .. } = fleet.wait_with_output().unwrap();
     assert!(status.success());
     let fleet: Summary = serde_json::from_slice(&stdout).unwrap();
-    let [camera, misconfigured] = fleet.benign.as_slice() else {
-        panic!("two devices")
-    };
+    let [camera, misconfigured] = fleet.benign.as_slice() else { panic!("two devices") };
     assert_eq!((camera.tally.sessions, camera.tally.refused), (1, 0));
     assert!(camera.tally.published > 0);
     assert_eq!(misconfigured.tally.sessions, 0);
@@ -164,43 +104,21 @@ fn every_version_and_quality_of_service_reaches_a_subscriber() {
 
     let broker = Broker::start(None);
     let target = Target::check(broker.address.parse().unwrap()).unwrap();
-    let dial = Dial {
-        target,
-        from: None,
-        nodelay: true,
-    };
+    let dial = Dial { target, from: None, nodelay: true };
     let stop = Stop::default();
     for version in [Version::V31, Version::V311, Version::V5] {
         let open = |client_id| {
-            let connect = Connect {
-                version,
-                client_id,
-                keep_alive: 5,
-                clean: true,
-                ..Connect::default()
-            };
+            let connect = Connect { version, client_id, keep_alive: 5, clean: true, ..Connect::default() };
             Session::connect(&dial, &connect).unwrap()
         };
         let (mut subscriber, mut publisher) = (open("subscriber"), open("publisher"));
         subscriber.subscribe(&[("a/+", 2)]).unwrap();
         // Until the SUBACK is there the broker may not know the subscription.
-        assert_eq!(
-            subscriber
-                .pump(Instant::now() + Duration::from_millis(200), &stop)
-                .unwrap(),
-            None
-        );
+        assert_eq!(subscriber.pump(Instant::now() + Duration::from_millis(200), &stop).unwrap(), None);
         for (qos, topic) in [(0, "a/0"), (1, "a/1"), (2, "a/2")] {
             publisher.publish(topic, b"x", qos, false).unwrap();
-            assert_eq!(
-                publisher
-                    .pump(Instant::now() + Duration::from_millis(100), &stop)
-                    .unwrap(),
-                None
-            );
-            let received = subscriber
-                .pump(Instant::now() + Duration::from_secs(5), &stop)
-                .unwrap();
+            assert_eq!(publisher.pump(Instant::now() + Duration::from_millis(100), &stop).unwrap(), None);
+            let received = subscriber.pump(Instant::now() + Duration::from_secs(5), &stop).unwrap();
             assert_eq!(received.as_deref(), Some(topic), "{version:?}");
         }
         publisher.leave();
@@ -212,63 +130,25 @@ fn every_version_and_quality_of_service_reaches_a_subscriber() {
 fn every_attack_runs_and_stays_within_its_bounds() {
     let broker = Broker::start(None);
     for (class, options, least) in [
-        (
-            "mqtt_connect_flood",
-            "--ending hold --count 50 --rate 0",
-            50,
-        ),
-        (
-            "mqtt_connect_flood",
-            "--ending reset --count 50 --rate 0",
-            50,
-        ),
-        (
-            "mqtt_publish_flood",
-            "--qos 2 --count 300 --rate 0 --coalesce 20 --protocol 5",
-            300,
-        ),
-        (
-            "mqtt_slow_dos",
-            "--slowness ping --sessions 20 --rate 0 --every 0.2 --secs 1",
-            20,
-        ),
-        (
-            "mqtt_slow_dos",
-            "--slowness drip --sessions 20 --rate 0 --every 0.1 --secs 1",
-            20,
-        ),
-        (
-            "mqtt_slow_dos",
-            "--slowness split --sessions 20 --rate 0 --secs 1",
-            20,
-        ),
+        ("mqtt_connect_flood", "--ending hold --count 50 --rate 0", 50),
+        ("mqtt_connect_flood", "--ending reset --count 50 --rate 0", 50),
+        ("mqtt_publish_flood", "--qos 2 --count 300 --rate 0 --coalesce 20 --protocol 5", 300),
+        ("mqtt_slow_dos", "--slowness ping --sessions 20 --rate 0 --every 0.2 --secs 1", 20),
+        ("mqtt_slow_dos", "--slowness drip --sessions 20 --rate 0 --every 0.1 --secs 1", 20),
+        ("mqtt_slow_dos", "--slowness split --sessions 20 --rate 0 --secs 1", 20),
         ("tcp_scan", "--count 50 --rate 0 --ports range", 50),
         ("mqtt_malformed", "--count 60 --rate 0 --protocol 5", 60),
     ] {
         let begin = Instant::now();
         let summary = summary(
             lab()
-                .args([
-                    "attack",
-                    class,
-                    "--broker",
-                    &broker.address,
-                    "--from",
-                    "127.0.66.9",
-                ])
+                .args(["attack", class, "--broker", &broker.address, "--from", "127.0.66.9"])
                 .args(options.split(' ')),
         );
         let episode = &summary.episodes[0];
-        assert_eq!(
-            (episode.class.as_str(), episode.count),
-            (class, least),
-            "{options}"
-        );
+        assert_eq!((episode.class.as_str(), episode.count), (class, least), "{options}");
         assert_eq!(episode.failed, 0, "{class} {options}");
-        assert!(
-            begin.elapsed() < Duration::from_secs(10),
-            "{class} {options}"
-        );
+        assert!(begin.elapsed() < Duration::from_secs(10), "{class} {options}");
     }
 }
 
@@ -282,10 +162,7 @@ fn a_foreign_target_is_refused_by_every_command() {
         let output = lab().args(arguments.split(' ')).output().unwrap();
         assert_eq!(output.status.code(), Some(77), "{arguments}");
         let text = String::from_utf8(output.stderr).unwrap();
-        assert!(
-            text.starts_with("picket-lab: refusing ") && text.lines().count() == 1,
-            "{text}"
-        );
+        assert!(text.starts_with("picket-lab: refusing ") && text.lines().count() == 1, "{text}");
     }
 }
 
@@ -296,16 +173,7 @@ fn a_wrong_option_is_a_usage_error() {
         "attack mqtt_bruteforce --succeed",
         "scenario nothing --out x",
     ] {
-        assert_eq!(
-            lab()
-                .args(arguments.split(' '))
-                .output()
-                .unwrap()
-                .status
-                .code(),
-            Some(64),
-            "{arguments}"
-        );
+        assert_eq!(lab().args(arguments.split(' ')).output().unwrap().status.code(), Some(64), "{arguments}");
     }
 }
 
@@ -334,15 +202,8 @@ fn acknowledgements_do_not_slow_a_flood_down() {
     let broker = Broker::start(None);
     let options = "--qos 1 --count 4000 --rate 2000 --secs 4";
     let summary = summary(
-        lab()
-            .args(["attack", "mqtt_publish_flood", "--broker", &broker.address])
-            .args(options.split(' ')),
+        lab().args(["attack", "mqtt_publish_flood", "--broker", &broker.address]).args(options.split(' ')),
     );
     let episode = &summary.episodes[0];
-    assert!(
-        episode.count > 3000,
-        "{} messages in {} s",
-        episode.count,
-        episode.end - episode.start
-    );
+    assert!(episode.count > 3000, "{} messages in {} s", episode.count, episode.end - episode.start);
 }

@@ -19,21 +19,10 @@ const SCENARIO: &str = "name = \"small\"\nsecs = 5\nauth = true
 fn may_make_namespaces() -> bool {
     // The tests run at the same time: a name of its own for each.
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let name = format!(
-        "picketlab-{}-{}",
-        std::process::id(),
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    );
-    let made = Command::new("ip")
-        .args(["netns", "add", &name])
-        .stderr(Stdio::null())
-        .status();
+    let name = format!("picketlab-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let made = Command::new("ip").args(["netns", "add", &name]).stderr(Stdio::null()).status();
     if made.is_ok_and(|status| status.success()) {
-        return Command::new("ip")
-            .args(["netns", "delete", &name])
-            .status()
-            .unwrap()
-            .success();
+        return Command::new("ip").args(["netns", "delete", &name]).status().unwrap().success();
     }
     eprintln!("skipped: no right to make network namespaces");
     false
@@ -43,21 +32,13 @@ fn scenario(dir: &std::path::Path) -> Command {
     let file = dir.join("small.toml");
     fs::write(&file, SCENARIO).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_picket-lab"));
-    command
-        .arg("scenario")
-        .arg(file)
-        .args(["--netns", "--seed", "4", "--out"])
-        .arg(dir.join("out"));
+    command.arg("scenario").arg(file).args(["--netns", "--seed", "4", "--out"]).arg(dir.join("out"));
     command
 }
 
 /// Names of the namespaces that a process made.
 fn namespaces_of(pid: u32) -> Vec<String> {
-    let names = Command::new("ip")
-        .args(["netns", "list"])
-        .output()
-        .unwrap()
-        .stdout;
+    let names = Command::new("ip").args(["netns", "list"]).output().unwrap().stdout;
     let stem = format!("picketlab-{pid}-");
     String::from_utf8(names)
         .unwrap()
@@ -82,11 +63,7 @@ fn a_scenario_leaves_a_labelled_capture_and_nothing_else() {
 
     let read = |name: &str| fs::read_to_string(dir.path().join("out").join(name)).unwrap();
     let labels: Labels = toml::from_str(&read("labels.toml")).unwrap();
-    let classes: Vec<_> = labels
-        .episodes
-        .iter()
-        .map(|label| label.class.as_str())
-        .collect();
+    let classes: Vec<_> = labels.episodes.iter().map(|label| label.class.as_str()).collect();
     assert_eq!(classes, ["mqtt_bruteforce", "tcp_scan"]);
     let manifest: serde_json::Value = serde_json::from_str(&read("manifest.json")).unwrap();
     assert_eq!(manifest["packets"]["dropped"], 0);
@@ -94,19 +71,11 @@ fn a_scenario_leaves_a_labelled_capture_and_nothing_else() {
     assert_eq!(manifest["episodes"][0]["refused"], 20);
     assert_eq!(manifest["episodes"][1]["count"], 30);
     let devices = manifest["benign"].as_array().unwrap();
-    assert!(
-        devices.iter().all(|device| device["sessions"] == 1),
-        "{devices:?}"
-    );
+    assert!(devices.iter().all(|device| device["sessions"] == 1), "{devices:?}");
     // 24 bytes of file header, then 16 and at least a TCP header without options for each packet.
-    let bytes = fs::metadata(dir.path().join("out/capture.pcap"))
-        .unwrap()
-        .len();
+    let bytes = fs::metadata(dir.path().join("out/capture.pcap")).unwrap().len();
     let packets = manifest["packets"]["captured"].as_u64().unwrap();
-    assert!(
-        packets > 200 && bytes > 24 + packets * (16 + 54),
-        "{packets} packets in {bytes} bytes"
-    );
+    assert!(packets > 200 && bytes > 24 + packets * (16 + 54), "{packets} packets in {bytes} bytes");
 }
 
 #[test]
@@ -120,18 +89,8 @@ fn a_signal_in_the_middle_leaves_nothing_behind() {
     let mut child = command.spawn().unwrap();
     let pid = child.id();
     thread::sleep(Duration::from_millis(2500));
-    assert_eq!(
-        namespaces_of(pid).len(),
-        5,
-        "bridge, two benign hosts, two attackers"
-    );
-    assert!(
-        Command::new("kill")
-            .arg(pid.to_string())
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert_eq!(namespaces_of(pid).len(), 5, "bridge, two benign hosts, two attackers");
+    assert!(Command::new("kill").arg(pid.to_string()).status().unwrap().success());
     assert!(child.wait().unwrap().success());
     assert_eq!(namespaces_of(pid), [""; 0]);
     let manifest = fs::read_to_string(dir.path().join("out/manifest.json")).unwrap();

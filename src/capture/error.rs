@@ -105,9 +105,7 @@ pub enum CaptureError {
         reason: String,
     },
     /// The interface exists, may be captured on, but cannot be opened.
-    #[error(
-        "{interface}: cannot capture: {reason}; check the interface and try a smaller capture buffer"
-    )]
+    #[error("{interface}: cannot capture: {reason}; check the interface and try a smaller capture buffer")]
     Interface {
         /// The interface.
         interface: String,
@@ -140,10 +138,7 @@ impl CaptureError {
 
     /// A filter that libpcap refused.
     pub(super) fn filter(filter: &str, error: &pcap::Error) -> Self {
-        Self::Filter {
-            filter: filter.to_owned(),
-            reason: reason(error),
-        }
+        Self::Filter { filter: filter.to_owned(), reason: reason(error) }
     }
 
     /// A system error on opening the file `path`.

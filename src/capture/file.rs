@@ -43,39 +43,20 @@ impl FileSource {
     pub fn open(path: &Path, filter: Option<&str>) -> Result<Self, CaptureError> {
         let stdin = path.as_os_str() == STDIN;
         let (capture, descriptor, total) = if stdin {
-            let total = fs::metadata("/proc/self/fd/0")
-                .ok()
-                .filter(fs::Metadata::is_file);
-            (
-                open_offline(path, path)?,
-                Some(0),
-                total.map(|meta| meta.len()),
-            )
+            let total = fs::metadata("/proc/self/fd/0").ok().filter(fs::Metadata::is_file);
+            (open_offline(path, path)?, Some(0), total.map(|meta| meta.len()))
         } else {
             let meta = fs::metadata(path).map_err(|error| CaptureError::open(path, error))?;
             if meta.is_dir() {
-                return Err(CaptureError::Directory {
-                    path: path.to_owned(),
-                });
+                return Err(CaptureError::Directory { path: path.to_owned() });
             }
-            let capture = if meta.is_file() {
-                open_regular(path)?
-            } else {
-                open_offline(path, path)?
-            };
+            let capture = if meta.is_file() { open_regular(path)? } else { open_offline(path, path)? };
             let total = meta.is_file().then_some(meta.len());
             (capture, total.and_then(|_| descriptor_of(&meta)), total)
         };
         let link = LinkType::from_number(capture.get_datalink().0);
-        let mut source = Self {
-            path: path.to_owned(),
-            capture,
-            link,
-            packets: 0,
-            total,
-            descriptor,
-            ended: false,
-        };
+        let mut source =
+            Self { path: path.to_owned(), capture, link, packets: 0, total, descriptor, ended: false };
         source.set_filter(filter)?;
         Ok(source)
     }
@@ -105,12 +86,7 @@ impl FileSource {
         // libpcap keeps its stream to itself, so the kernel is asked where the descriptor stands.
         let total = self.total?;
         let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", self.descriptor?)).ok()?;
-        let position: u64 = info
-            .lines()
-            .find_map(|line| line.strip_prefix("pos:"))?
-            .trim()
-            .parse()
-            .ok()?;
+        let position: u64 = info.lines().find_map(|line| line.strip_prefix("pos:"))?.trim().parse().ok()?;
         Some(position.min(total))
     }
 
@@ -118,9 +94,7 @@ impl FileSource {
         let filter = filter.map(str::trim).filter(|filter| !filter.is_empty());
         if let Some(filter) = filter {
             // On its own first, so that an error names the user's expression and `)` cannot close ours.
-            self.capture
-                .compile(filter, true)
-                .map_err(|error| CaptureError::filter(filter, &error))?;
+            self.capture.compile(filter, true).map_err(|error| CaptureError::filter(filter, &error))?;
         }
         let one_copy = match self.link {
             LinkType::LinuxSll => Some("(link[0:2] != 4 or link[2:2] != 772)"),
@@ -133,9 +107,7 @@ impl FileSource {
             (None, Some(one_copy)) => one_copy.to_owned(),
             (Some(filter), Some(one_copy)) => format!("({filter}) and {one_copy}"),
         };
-        self.capture
-            .filter(&whole, true)
-            .map_err(|error| CaptureError::filter(&whole, &error))
+        self.capture.filter(&whole, true).map_err(|error| CaptureError::filter(&whole, &error))
     }
 }
 
@@ -172,34 +144,20 @@ fn end_of(path: &Path, packets: u64, error: &pcap::Error) -> Result<Event<'stati
     let reason = reason(error);
     // libpcap gives no code, only these words (sf-pcap.c, sf-pcapng.c).
     Err(if reason.contains("truncated") {
-        CaptureError::Truncated {
-            path,
-            packets,
-            reason,
-        }
+        CaptureError::Truncated { path, packets, reason }
     } else if reason.contains("error reading") {
-        CaptureError::Read {
-            path,
-            packets,
-            reason,
-        }
+        CaptureError::Read { path, packets, reason }
     } else {
-        CaptureError::Corrupt {
-            path,
-            packets,
-            reason,
-        }
+        CaptureError::Corrupt { path, packets, reason }
     })
 }
 
 /// Has libpcap open `name`, which errors are to call `path`.
 fn open_offline(path: &Path, name: &Path) -> Result<Capture<Offline>, CaptureError> {
-    Capture::from_file_with_precision(name, Precision::Micro).map_err(|error| {
-        CaptureError::NotACapture {
-            path: path.to_owned(),
-            reason: reason(&error),
-            hint: "give a file written by tcpdump, dumpcap or Wireshark",
-        }
+    Capture::from_file_with_precision(name, Precision::Micro).map_err(|error| CaptureError::NotACapture {
+        path: path.to_owned(),
+        reason: reason(&error),
+        hint: "give a file written by tcpdump, dumpcap or Wireshark",
     })
 }
 
@@ -210,26 +168,15 @@ fn open_regular(path: &Path) -> Result<Capture<Offline>, CaptureError> {
         open_offline(path, path)
     } else {
         // The crate takes UTF-8 names only.
-        open_offline(
-            path,
-            Path::new(&format!("/proc/self/fd/{}", file.as_raw_fd())),
-        )
+        open_offline(path, Path::new(&format!("/proc/self/fd/{}", file.as_raw_fd())))
     };
     opened.map_err(|error| {
         let mut magic = [0; 4];
         let hint = match (file.read_exact(&mut magic), magic) {
-            (Ok(()), [0x1f, 0x8b, ..]) => {
-                "it is gzipped: pipe it with `zcat FILE | picket replay -`"
-            }
-            (Ok(()), [0x28, 0xb5, 0x2f, 0xfd]) => {
-                "it is zstd: pipe it with `zstdcat FILE | picket replay -`"
-            }
-            (Ok(()), [0xfd, b'7', b'z', b'X']) => {
-                "it is xz: pipe it with `xzcat FILE | picket replay -`"
-            }
-            (Ok(()), [0x0a, 0x0d, 0x0d, 0x0a]) => {
-                "try it as plain pcap: `editcap -F pcap FILE NEW`"
-            }
+            (Ok(()), [0x1f, 0x8b, ..]) => "it is gzipped: pipe it with `zcat FILE | picket replay -`",
+            (Ok(()), [0x28, 0xb5, 0x2f, 0xfd]) => "it is zstd: pipe it with `zstdcat FILE | picket replay -`",
+            (Ok(()), [0xfd, b'7', b'z', b'X']) => "it is xz: pipe it with `xzcat FILE | picket replay -`",
+            (Ok(()), [0x0a, 0x0d, 0x0d, 0x0a]) => "try it as plain pcap: `editcap -F pcap FILE NEW`",
             _ => return error,
         };
         match error {
@@ -249,8 +196,7 @@ fn descriptor_of(meta: &fs::Metadata) -> Option<i32> {
         .filter_map(|entry| {
             let seen = fs::metadata(entry.path()).ok()?;
             let same = (seen.dev(), seen.ino()) == (meta.dev(), meta.ino());
-            same.then(|| entry.file_name().to_str()?.parse().ok())
-                .flatten()
+            same.then(|| entry.file_name().to_str()?.parse().ok()).flatten()
         })
         .max()
 }

@@ -80,10 +80,7 @@ pub(super) fn present() -> Result<Vec<Present>, nix::Error> {
     let mut all: Vec<Present> = Vec::new();
     for address in getifaddrs()? {
         if all.iter().all(|seen| seen.name != address.interface_name) {
-            all.push(Present {
-                name: address.interface_name,
-                flags: address.flags,
-            });
+            all.push(Present { name: address.interface_name, flags: address.flags });
         }
     }
     Ok(all)
@@ -124,40 +121,20 @@ impl Interface {
     ) -> Result<Self, CaptureError> {
         let found = present.iter().find(|one| one.name == name);
         if found.is_none() && name != ANY {
-            let known = present
-                .iter()
-                .map(|one| one.name.clone())
-                .chain([ANY.to_owned()])
-                .collect();
-            return Err(CaptureError::NoSuchInterface {
-                interface: name.to_owned(),
-                known,
-            });
+            let known = present.iter().map(|one| one.name.clone()).chain([ANY.to_owned()]).collect();
+            return Err(CaptureError::NoSuchInterface { interface: name.to_owned(), known });
         }
         let down = found.is_some_and(|one| !one.flags.contains(InterfaceFlags::IFF_UP));
         let (handle, state) = match open_handle(name, options, found) {
             Ok(handle) => (Some(handle), State::Ok),
-            Err(CaptureError::Interface { .. }) if down => (
-                None,
-                State::Blind {
-                    since: now,
-                    reason: BlindReason::Down,
-                },
-            ),
+            Err(CaptureError::Interface { .. }) if down => {
+                (None, State::Blind { since: now, reason: BlindReason::Down })
+            }
             Err(error) => return Err(error),
         };
-        let status = InterfaceStatus {
-            name: name.to_owned(),
-            state,
-            counters: Counters::default(),
-            recoveries: 0,
-        };
-        Ok(Self {
-            status,
-            handle,
-            head: None,
-            buffer: Vec::new(),
-        })
+        let status =
+            InterfaceStatus { name: name.to_owned(), state, counters: Counters::default(), recoveries: 0 };
+        Ok(Self { status, handle, head: None, buffer: Vec::new() })
     }
 
     pub(super) fn status(&self) -> &InterfaceStatus {
@@ -209,12 +186,7 @@ impl Interface {
     /// The frame read ahead.
     pub(super) fn head(&self) -> Option<Frame<'_>> {
         let head = self.head.as_ref()?;
-        Some(Frame {
-            ts: head.ts,
-            link: head.link,
-            wire_len: head.wire_len,
-            data: &self.buffer,
-        })
+        Some(Frame { ts: head.ts, link: head.link, wire_len: head.wire_len, data: &self.buffer })
     }
 
     /// Forgets the frame read ahead.
@@ -225,10 +197,7 @@ impl Interface {
     /// The descriptor reports an error and no frame is left to read: closes the handle.
     pub(super) fn broken(&mut self, now: Timestamp) {
         if self.head.is_none() && self.handle.is_some() {
-            self.close(
-                BlindReason::Failed("error on the packet socket".to_owned()),
-                now,
-            );
+            self.close(BlindReason::Failed("error on the packet socket".to_owned()), now);
         }
     }
 
@@ -279,10 +248,7 @@ impl Interface {
         match &mut self.status.state {
             State::Blind { reason: last, .. } => *last = reason,
             state @ State::Ok => {
-                log::warn!(
-                    "{}: blind: {reason}; trying again every second",
-                    self.status.name
-                );
+                log::warn!("{}: blind: {reason}; trying again every second", self.status.name);
                 *state = State::Blind { since: now, reason };
             }
         }
@@ -322,11 +288,7 @@ fn is_outgoing_loopback(link: LinkType, data: &[u8]) -> bool {
 /// driver that was reset) and counts nothing.
 fn delta(before: u32, after: u32) -> u64 {
     let step = after.wrapping_sub(before);
-    if step > u32::MAX / 2 {
-        0
-    } else {
-        u64::from(step)
-    }
+    if step > u32::MAX / 2 { 0 } else { u64::from(step) }
 }
 
 /// The kernel's number of an interface; `None` for `any` or when there is none of that name.
@@ -334,26 +296,14 @@ fn index_of(name: &str) -> Option<u32> {
     if_nametoindex(name).ok()
 }
 
-fn open_handle(
-    name: &str,
-    options: &LiveOptions,
-    found: Option<&Present>,
-) -> Result<Handle, CaptureError> {
+fn open_handle(name: &str, options: &LiveOptions, found: Option<&Present>) -> Result<Handle, CaptureError> {
     let failed = |error: pcap::Error| {
         let reason = reason(&error);
         // libpcap gives no code through the crate, only its words (pcap.c, pcap-linux.c).
-        if ["permission", "not permitted", "CAP_NET_RAW"]
-            .iter()
-            .any(|words| reason.contains(words))
-        {
-            CaptureError::NoPermission {
-                interface: name.to_owned(),
-            }
+        if ["permission", "not permitted", "CAP_NET_RAW"].iter().any(|words| reason.contains(words)) {
+            CaptureError::NoPermission { interface: name.to_owned() }
         } else {
-            CaptureError::Interface {
-                interface: name.to_owned(),
-                reason,
-            }
+            CaptureError::Interface { interface: name.to_owned(), reason }
         }
     };
     // Read first: should the interface be replaced during the opening, the next check sees another number.
@@ -372,29 +322,13 @@ fn open_handle(
         // libpcap drops the outgoing copy by itself, but only on a device called `lo`.
         capture.direction(Direction::In).map_err(failed)?;
     }
-    if let Some(filter) = options
-        .filter
-        .as_deref()
-        .map(str::trim)
-        .filter(|filter| !filter.is_empty())
-    {
-        capture
-            .filter(filter, true)
-            .map_err(|error| CaptureError::filter(filter, &error))?;
+    if let Some(filter) = options.filter.as_deref().map(str::trim).filter(|filter| !filter.is_empty()) {
+        capture.filter(filter, true).map_err(|error| CaptureError::filter(filter, &error))?;
     }
     let link = LinkType::from_number(capture.get_datalink().0);
     let capture = capture.setnonblock().map_err(failed)?;
-    let seen = Stat {
-        received: 0,
-        dropped: 0,
-        if_dropped: 0,
-    };
-    Ok(Handle {
-        capture,
-        link,
-        index,
-        seen,
-    })
+    let seen = Stat { received: 0, dropped: 0, if_dropped: 0 };
+    Ok(Handle { capture, link, index, seen })
 }
 
 #[cfg(test)]
@@ -412,56 +346,14 @@ mod tests {
     #[test]
     fn only_the_outgoing_copy_on_a_loopback_device_is_skipped() {
         // packet type, ARPHRD type (772), address length, address, protocol
-        let sll = |packet_type, hardware| {
-            [
-                0,
-                packet_type,
-                3,
-                hardware,
-                0,
-                6,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                8,
-                0,
-            ]
-        };
+        let sll = |packet_type, hardware| [0, packet_type, 3, hardware, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0];
         assert!(is_outgoing_loopback(LinkType::LinuxSll, &sll(4, 4)));
         assert!(!is_outgoing_loopback(LinkType::LinuxSll, &sll(0, 4)));
         assert!(!is_outgoing_loopback(LinkType::LinuxSll, &sll(4, 1)));
         assert!(!is_outgoing_loopback(LinkType::Ethernet, &sll(4, 4)));
         assert!(!is_outgoing_loopback(LinkType::LinuxSll, &[0, 4, 3]));
         // protocol, reserved, interface, ARPHRD type, packet type, address length, address
-        let sll2 = |packet_type| {
-            [
-                8,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                1,
-                3,
-                4,
-                packet_type,
-                6,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-            ]
-        };
+        let sll2 = |packet_type| [8, 0, 0, 0, 0, 0, 0, 1, 3, 4, packet_type, 6, 0, 0, 0, 0, 0, 0, 0, 0];
         assert!(is_outgoing_loopback(LinkType::LinuxSll2, &sll2(4)));
         assert!(!is_outgoing_loopback(LinkType::LinuxSll2, &sll2(0)));
     }

@@ -101,22 +101,13 @@ impl LiveSource {
         if let Some(filter) = &options.filter {
             super::check_filter(filter)?;
         }
-        let present = present().map_err(|error| CaptureError::Wait {
-            source: error.into(),
-        })?;
+        let present = present().map_err(|error| CaptureError::Wait { source: error.into() })?;
         let now = wall_clock();
         let interfaces = wanted
             .iter()
             .map(|name| Interface::open(name, &options, &present, now))
             .collect::<Result<_, _>>()?;
-        Ok(Self {
-            interfaces,
-            options,
-            current: None,
-            budget: 0,
-            checked: monotonic(),
-            failed: false,
-        })
+        Ok(Self { interfaces, options, current: None, budget: 0, checked: monotonic(), failed: false })
     }
 
     /// State and counters of every interface.
@@ -157,9 +148,7 @@ impl LiveSource {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => {
                 self.failed = true;
-                return Err(CaptureError::Wait {
-                    source: io::Error::from(error),
-                });
+                return Err(CaptureError::Wait { source: io::Error::from(error) });
             }
         }
         let trouble = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
@@ -190,11 +179,7 @@ impl LiveSource {
     fn settled(&self) -> Timestamp {
         // A block is handed over by a timer that may just have passed when the frame came, and a frame is
         // stamped a little before it can be read.
-        let held = if self.options.immediate {
-            Duration::ZERO
-        } else {
-            self.options.batch * 2
-        };
+        let held = if self.options.immediate { Duration::ZERO } else { self.options.batch * 2 };
         wall_clock() - held - Duration::from_millis(1)
     }
 }
@@ -222,18 +207,14 @@ impl FrameSource for LiveSource {
         self.budget -= 1;
         self.current = Some(position);
         self.interfaces[position].deliver();
-        let frame = self.interfaces[position]
-            .head()
-            .expect("the earliest interface has a frame waiting");
+        let frame = self.interfaces[position].head().expect("the earliest interface has a frame waiting");
         Ok(Event::Frame(frame))
     }
 }
 
 /// The real-time clock, which also stamps the frames. With [`monotonic`] the only clock on a frame's way.
 fn wall_clock() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::ZERO + since
 }
 

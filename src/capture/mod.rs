@@ -83,10 +83,7 @@ mod tests {
         let error = check_filter("tcp prot 1883").expect_err("no such keyword");
         assert_eq!(error.exit_code(), 78);
         let text = error.to_string();
-        assert!(
-            text.contains("tcp prot 1883") && text.contains("syntax error"),
-            "{text}"
-        );
+        assert!(text.contains("tcp prot 1883") && text.contains("syntax error"), "{text}");
         assert!(!text.contains('\n'), "{text}");
     }
 }

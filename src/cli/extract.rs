@@ -136,9 +136,15 @@ impl<W: Write> Sink for Writer<W> {
         vector: &FeatureVector,
     ) {
         if self.schema.name == CONNECTION.name {
-            let socket = |socket: Socket| std::net::SocketAddr::new(socket.addr.ip(), socket.port).to_string();
+            let socket =
+                |socket: Socket| std::net::SocketAddr::new(socket.addr.ip(), socket.port).to_string();
             let end = end.map_or("", EndReason::name).to_owned();
-            let about = [("ts", ts.to_string()), ("client", socket(client)), ("server", socket(server)), ("end_reason", end)];
+            let about = [
+                ("ts", ts.to_string()),
+                ("client", socket(client)),
+                ("server", socket(server)),
+                ("end_reason", end),
+            ];
             self.row(&about, vector);
         }
     }

@@ -16,10 +16,12 @@ pub(super) fn run(args: &Model) -> Result<(), ExitError> {
 fn show_model(args: &ModelShow) -> Result<(), ExitError> {
     let path = match &args.file {
         Some(path) => path.clone(),
-        None => configuration(&args.config, &Overrides::default())?.model().path.clone().ok_or_else(|| {
-            ExitError::new(sysexits::CONFIG, "model show: model.path is empty: no model is configured")
-                .hint("give a FILE")
-        })?,
+        None => {
+            configuration(&args.config, &Overrides::default())?.model().path.clone().ok_or_else(|| {
+                ExitError::new(sysexits::CONFIG, "model show: model.path is empty: no model is configured")
+                    .hint("give a FILE")
+            })?
+        }
     };
     let scorer = OnnxScorer::load(&path)?;
     // A closed stdout means that nobody reads.

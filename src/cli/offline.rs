@@ -26,7 +26,11 @@ pub(super) fn drive<S: Scorer, K: Sink>(
     outcome.map_err(Into::into)
 }
 
-fn drive_one<S: Scorer, K: Sink>(file: &Path, engine: &mut Engine<'_, S>, sink: &mut K) -> Result<(), CaptureError> {
+fn drive_one<S: Scorer, K: Sink>(
+    file: &Path,
+    engine: &mut Engine<'_, S>,
+    sink: &mut K,
+) -> Result<(), CaptureError> {
     let mut source = FileSource::open(file, None)?;
     let bar = progress_bar(&source, file);
     let mut until_look = PROGRESS_EVERY;

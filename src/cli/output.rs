@@ -18,8 +18,23 @@ pub(super) struct Printer<W> {
 
 /// Columns of the CSV form.
 const COLUMNS: [&str; 17] = [
-    "seq", "id", "ts", "first_seen", "last_seen", "class", "severity", "confidence", "detector", "source_ip",
-    "source_mac", "destination_ip", "destination_port", "client_id", "count", "state", "message",
+    "seq",
+    "id",
+    "ts",
+    "first_seen",
+    "last_seen",
+    "class",
+    "severity",
+    "confidence",
+    "detector",
+    "source_ip",
+    "source_mac",
+    "destination_ip",
+    "destination_port",
+    "client_id",
+    "count",
+    "state",
+    "message",
 ];
 
 impl<W: Write> Printer<W> {

@@ -56,12 +56,19 @@ fn replay<S: Scorer>(
     scorer: S,
     model: Option<String>,
 ) -> Result<(), ExitError> {
-    let sensor = config.sensor().as_str().parse().map_err(|error| ExitError::new(sysexits::CONFIG, format!("{error}")))?;
+    let sensor = config
+        .sensor()
+        .as_str()
+        .parse()
+        .map_err(|error| ExitError::new(sysexits::CONFIG, format!("{error}")))?;
     let identity = Identity { sensor, model };
     let mut memory = OwnedMemory::new();
     let mut engine = Engine::new(settings, memory.lend(), scorer);
     let mut printer = Printer::new(BufWriter::new(io::stdout().lock()), args.output, identity);
-    #[expect(clippy::disallowed_methods, reason = "measures the replay itself; nothing of it reaches the engine")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "measures the replay itself; nothing of it reaches the engine"
+    )]
     let started = Instant::now();
     let outcome = offline::drive(&args.files, &mut engine, &mut printer);
     let took = started.elapsed();
@@ -83,14 +90,20 @@ fn replay<S: Scorer>(
 fn print_stats(stats: &Stats, seconds: f64) -> io::Result<()> {
     let mut err = io::stderr().lock();
     let rate = if seconds > 0.0 { stats.frames as f64 / seconds } else { 0.0 };
-    writeln!(err, "frames                {} ({} octets) in {seconds:.3} s, {rate:.0} a second", stats.frames, stats.octets)?;
+    writeln!(
+        err,
+        "frames                {} ({} octets) in {seconds:.3} s, {rate:.0} a second",
+        stats.frames, stats.octets
+    )?;
     writeln!(err, "tcp / udp             {} / {}", stats.tcp, stats.udp)?;
     for (reason, count) in SkipReason::ALL.iter().zip(stats.skipped).filter(|(_, count)| *count > 0) {
         writeln!(err, "skipped               {count} {}", reason.name())?;
     }
     let messages: u64 = stats.control_packets.iter().sum();
     writeln!(err, "control packets       {messages}")?;
-    for (packet_type, count) in PacketType::ALL.iter().zip(stats.control_packets).filter(|(_, count)| *count > 0) {
+    for (packet_type, count) in
+        PacketType::ALL.iter().zip(stats.control_packets).filter(|(_, count)| *count > 0)
+    {
         writeln!(err, "  {:<19} {count}", packet_type.name())?;
     }
     writeln!(err, "violations            {} ({} bad lengths)", stats.violations, stats.bad_lengths)?;
@@ -107,6 +120,10 @@ fn print_stats(stats: &Stats, seconds: f64) -> io::Result<()> {
         stats.connections_opened, stats.connections_evicted, stats.hosts_evicted, stats.clients_evicted
     )?;
     writeln!(err, "scored vectors        {}", stats.scored)?;
-    writeln!(err, "alerts                {} ({} incidents found no place)", stats.alerts, stats.incidents_refused)?;
+    writeln!(
+        err,
+        "alerts                {} ({} incidents found no place)",
+        stats.alerts, stats.incidents_refused
+    )?;
     writeln!(err, "time jumps            {}", stats.time_jumps)
 }

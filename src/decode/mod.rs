@@ -170,22 +170,12 @@ pub fn decode<'a>(frame: &Frame<'a>) -> Result<Packet<'a>, SkipReason> {
     let transport = match ip.protocol {
         network::TCP => tcp(&ip)?,
         network::UDP => {
-            let header =
-                UdpHeaderSlice::from_slice(ip.payload).map_err(|_| SkipReason::Transport)?;
-            Transport::Udp {
-                src_port: header.source_port(),
-                dst_port: header.destination_port(),
-            }
+            let header = UdpHeaderSlice::from_slice(ip.payload).map_err(|_| SkipReason::Transport)?;
+            Transport::Udp { src_port: header.source_port(), dst_port: header.destination_port() }
         }
         _ => return Err(SkipReason::OtherTransport),
     };
-    Ok(Packet {
-        src_mac: link.src_mac,
-        src: ip.src,
-        dst: ip.dst,
-        ip_len: ip.wire_len,
-        transport,
-    })
+    Ok(Packet { src_mac: link.src_mac, src: ip.src, dst: ip.dst, ip_len: ip.wire_len, transport })
 }
 
 #[inline]
@@ -194,9 +184,7 @@ fn tcp<'a>(ip: &network::Datagram<'a>) -> Result<Transport<'a>, SkipReason> {
     let header_len = header.slice().len();
     let flags = header.slice().get(13).copied().unwrap_or_default();
     let payload = ip.payload.get(header_len..).unwrap_or_default();
-    let wire_payload_len = ip
-        .wire_payload_len
-        .saturating_sub(u32::try_from(header_len).unwrap_or(0));
+    let wire_payload_len = ip.wire_payload_len.saturating_sub(u32::try_from(header_len).unwrap_or(0));
     Ok(Transport::Tcp(TcpSegment {
         src_port: header.source_port(),
         dst_port: header.destination_port(),
@@ -216,12 +204,7 @@ mod tests {
     use etherparse::PacketBuilder;
 
     fn frame(link: LinkType, data: &[u8]) -> Frame<'_> {
-        Frame {
-            ts: Timestamp::ZERO,
-            link,
-            wire_len: u32::try_from(data.len()).unwrap(),
-            data,
-        }
+        Frame { ts: Timestamp::ZERO, link, wire_len: u32::try_from(data.len()).unwrap(), data }
     }
 
     fn ethernet(vlan: bool, payload: &[u8]) -> Vec<u8> {
@@ -252,16 +235,8 @@ mod tests {
 
     fn expect_segment(frame: &Frame<'_>) -> TcpSegmentFacts {
         let packet = decode(frame).unwrap();
-        let Transport::Tcp(tcp) = packet.transport else {
-            panic!("not TCP")
-        };
-        (
-            packet.src.ip().to_string(),
-            tcp.src_port,
-            tcp.dst_port,
-            tcp.seq,
-            tcp.payload.to_vec(),
-        )
+        let Transport::Tcp(tcp) = packet.transport else { panic!("not TCP") };
+        (packet.src.ip().to_string(), tcp.src_port, tcp.dst_port, tcp.seq, tcp.payload.to_vec())
     }
     type TcpSegmentFacts = (String, u16, u16, u32, Vec<u8>);
 
@@ -271,36 +246,24 @@ mod tests {
         let ip = &plain[14..];
         let expected = ("10.0.0.1".to_string(), 40_000, 1883, 100, b"hello".to_vec());
         assert_eq!(expect_segment(&frame(LinkType::Ethernet, &plain)), expected);
-        assert_eq!(
-            expect_segment(&frame(LinkType::Ethernet, &ethernet(true, b"hello"))),
-            expected
-        );
+        assert_eq!(expect_segment(&frame(LinkType::Ethernet, &ethernet(true, b"hello"))), expected);
         assert_eq!(expect_segment(&frame(LinkType::RawIp, ip)), expected);
         for family in [[2, 0, 0, 0], [0, 0, 0, 2]] {
             let null: Vec<u8> = family.iter().chain(ip).copied().collect();
             assert_eq!(expect_segment(&frame(LinkType::Null, &null)), expected);
         }
-        let sll: Vec<u8> = [0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0]
-            .iter()
-            .chain(ip)
-            .copied()
-            .collect();
+        let sll: Vec<u8> =
+            [0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0].iter().chain(ip).copied().collect();
         assert_eq!(expect_segment(&frame(LinkType::LinuxSll, &sll)), expected);
-        let sll2: Vec<u8> = [8, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0]
-            .iter()
-            .chain(ip)
-            .copied()
-            .collect();
+        let sll2: Vec<u8> =
+            [8, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0].iter().chain(ip).copied().collect();
         assert_eq!(expect_segment(&frame(LinkType::LinuxSll2, &sll2)), expected);
     }
 
     #[test]
     fn ipv6_with_extension_headers() {
         let mut plain = Vec::new();
-        PacketBuilder::ipv6([1; 16], [2; 16], 64)
-            .tcp(1, 2, 3, 4)
-            .write(&mut plain, b"x")
-            .unwrap();
+        PacketBuilder::ipv6([1; 16], [2; 16], 64).tcp(1, 2, 3, 4).write(&mut plain, b"x").unwrap();
         // A destination options header of eight octets (RFC 8200, section 4.6) between IPv6 and TCP.
         let mut with = plain[..40].to_vec();
         with[6] = 60;
@@ -316,11 +279,7 @@ mod tests {
     fn padding_is_not_payload_and_a_cut_is_known() {
         let mut padded = ethernet(false, b"");
         padded.extend([0; 6]);
-        assert!(
-            expect_segment(&frame(LinkType::Ethernet, &padded))
-                .4
-                .is_empty()
-        );
+        assert!(expect_segment(&frame(LinkType::Ethernet, &padded)).4.is_empty());
 
         let whole = ethernet(false, &[7; 100]);
         let cut = &whole[..whole.len() - 60];
@@ -345,9 +304,6 @@ mod tests {
                 let _ = decode(&frame(link, &whole[..end]));
             }
         }
-        assert_eq!(
-            decode(&frame(LinkType::Other(147), &whole)).unwrap_err(),
-            SkipReason::LinkType
-        );
+        assert_eq!(decode(&frame(LinkType::Other(147), &whole)).unwrap_err(), SkipReason::LinkType);
     }
 }

@@ -56,16 +56,11 @@ fn v4(data: &[u8]) -> Result<Datagram<'_>, SkipReason> {
     if total != 0 && total < header_len {
         return Err(SkipReason::Ip);
     }
-    let (payload, wire_payload_len) = payload_of(
-        data.get(header_len..).unwrap_or_default(),
-        total.saturating_sub(header_len),
-    );
+    let (payload, wire_payload_len) =
+        payload_of(data.get(header_len..).unwrap_or_default(), total.saturating_sub(header_len));
     // A total length that equals the header's means no payload, not offload.
-    let (payload, wire_payload_len) = if total == header_len {
-        (&[][..], 0)
-    } else {
-        (payload, wire_payload_len)
-    };
+    let (payload, wire_payload_len) =
+        if total == header_len { (&[][..], 0) } else { (payload, wire_payload_len) };
     Ok(Datagram {
         src: Address::v4(header.source()),
         dst: Address::v4(header.destination()),
@@ -90,8 +85,7 @@ fn v6(data: &[u8]) -> Result<Datagram<'_>, SkipReason> {
         payload,
     };
     if !matches!(datagram.protocol, TCP | UDP) {
-        let (extensions, next, after, _) =
-            Ipv6ExtensionsSlice::from_slice_lax(header.next_header(), payload);
+        let (extensions, next, after, _) = Ipv6ExtensionsSlice::from_slice_lax(header.next_header(), payload);
         if extensions.is_fragmenting_payload() && !is_first_fragment(&extensions) {
             return Err(SkipReason::Fragment);
         }
@@ -104,13 +98,8 @@ fn v6(data: &[u8]) -> Result<Datagram<'_>, SkipReason> {
 }
 
 fn is_first_fragment(extensions: &Ipv6ExtensionsSlice<'_>) -> bool {
-    extensions
-        .clone()
-        .into_iter()
-        .all(|extension| match extension {
-            etherparse::Ipv6ExtensionSlice::Fragment(fragment) => {
-                fragment.fragment_offset().value() == 0
-            }
-            _ => true,
-        })
+    extensions.clone().into_iter().all(|extension| match extension {
+        etherparse::Ipv6ExtensionSlice::Fragment(fragment) => fragment.fragment_offset().value() == 0,
+        _ => true,
+    })
 }

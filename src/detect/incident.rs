@@ -61,11 +61,7 @@ impl Incident {
             severity: report.severity,
             confidence: report.confidence,
             detector: report.detector,
-            source: Endpoint {
-                ip: report.source.ip(),
-                port: None,
-                mac: report.mac,
-            },
+            source: Endpoint { ip: report.source.ip(), port: None, mac: report.mac },
             destination: report.destination,
             client_id: report.client_id.clone(),
             evidence: report.evidence.clone(),
@@ -90,13 +86,7 @@ impl Incidents {
     /// None open.
     #[must_use]
     pub const fn new(key: HashKey, pace: Pace) -> Self {
-        Self {
-            open: [const { None }; INCIDENTS],
-            key,
-            pace,
-            serial: 0,
-            refused: 0,
-        }
+        Self { open: [const { None }; INCIDENTS], key, pace, serial: 0, refused: 0 }
     }
 
     /// How many are open.
@@ -114,21 +104,11 @@ impl Incidents {
     /// Whether the place `hint` (or another) holds the open incident of this source and class.
     #[must_use]
     pub fn find(&self, source: Address, class: Class, hint: u8) -> Option<u8> {
-        let is_it = |incident: &Incident| {
-            incident.report.source == source && incident.report.class == class
-        };
-        if self
-            .open
-            .get(usize::from(hint))
-            .and_then(Option::as_ref)
-            .is_some_and(is_it)
-        {
+        let is_it = |incident: &Incident| incident.report.source == source && incident.report.class == class;
+        if self.open.get(usize::from(hint)).and_then(Option::as_ref).is_some_and(is_it) {
             return Some(hint);
         }
-        let index = self
-            .open
-            .iter()
-            .position(|place| place.as_ref().is_some_and(is_it))?;
+        let index = self.open.iter().position(|place| place.as_ref().is_some_and(is_it))?;
         u8::try_from(index).ok()
     }
 
@@ -192,18 +172,9 @@ impl Incidents {
         if same_detector || worse {
             // The opener keeps its name on the incident; a rule and the model may both see it.
             let detector = incident.report.detector;
-            let client_id = report
-                .client_id
-                .clone()
-                .or(incident.report.client_id.take());
+            let client_id = report.client_id.clone().or(incident.report.client_id.take());
             let confidence = report.confidence.max(incident.report.confidence);
-            incident.report = Report {
-                severity,
-                detector,
-                client_id,
-                confidence,
-                ..report
-            };
+            incident.report = Report { severity, detector, client_id, confidence, ..report };
         }
         if worse || now.micros_since(incident.last_sent) >= self.pace.update_every {
             incident.last_sent = now;
@@ -213,17 +184,9 @@ impl Incidents {
 
     /// A free place, or that of the mildest and stalest incident if it is milder than `severity`.
     fn place_for(&mut self, severity: Severity) -> Option<u8> {
-        let rank =
-            |place: &Option<Incident>| place.as_ref().map(|i| (i.report.severity, i.last_seen));
-        let (index, place) = self
-            .open
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, place)| rank(place))?;
-        if place
-            .as_ref()
-            .is_some_and(|incident| incident.report.severity >= severity)
-        {
+        let rank = |place: &Option<Incident>| place.as_ref().map(|i| (i.report.severity, i.last_seen));
+        let (index, place) = self.open.iter().enumerate().min_by_key(|(_, place)| rank(place))?;
+        if place.as_ref().is_some_and(|incident| incident.report.severity >= severity) {
             self.refused += 1;
             return None;
         }
@@ -263,12 +226,7 @@ impl HashKey {
     /// so that a replay gives the same ones again.
     fn ulid(self, report: &Report, now: Timestamp, serial: u64) -> u128 {
         let millis = u128::from(now.as_micros() / 1000) & 0xffff_ffff_ffff;
-        let facts = (
-            report.source.0,
-            report.class.name(),
-            now.as_micros(),
-            serial,
-        );
+        let facts = (report.source.0, report.class.name(), now.as_micros(), serial);
         let low = u128::from(self.hash(&(facts, 0u8)));
         let high = u128::from(self.hash(&(facts, 1u8)) & 0xffff);
         millis << 80 | high << 64 | low
@@ -279,10 +237,7 @@ impl HashKey {
 mod tests {
     use super::*;
 
-    const PACE: Pace = Pace {
-        update_every: 10_000_000,
-        close_after: 60_000_000,
-    };
+    const PACE: Pace = Pace { update_every: 10_000_000, close_after: 60_000_000 };
 
     fn report(host: u8, severity: Severity) -> Report {
         Report {
@@ -307,12 +262,7 @@ mod tests {
             let severity = Severity::ALL[severity];
             let emit = |a: &Alert| seen.push((a.state, a.count, a.severity));
             hint = incidents
-                .report(
-                    report(1, severity),
-                    hint,
-                    Timestamp::from_secs(100 + second),
-                    emit,
-                )
+                .report(report(1, severity), hint, Timestamp::from_secs(100 + second), emit)
                 .unwrap();
         }
         let mut gone = Vec::new();
@@ -324,15 +274,7 @@ mod tests {
             );
         }
         use {Severity::*, State::*};
-        assert_eq!(
-            seen,
-            [
-                (Open, 1, Medium),
-                (Update, 3, High),
-                (Update, 5, High),
-                (Closed, 5, High)
-            ]
-        );
+        assert_eq!(seen, [(Open, 1, Medium), (Update, 3, High), (Update, 5, High), (Closed, 5, High)]);
         assert_eq!(gone, [(Address::v4([10, 0, 0, 1]), Class::TcpScan)]);
         assert!(incidents.is_empty());
     }
@@ -344,17 +286,11 @@ mod tests {
         for host in 0..INCIDENTS {
             incidents.report(report(host as u8, Severity::Medium), u8::MAX, now, |_| {});
         }
-        assert_eq!(
-            incidents.report(report(200, Severity::Medium), u8::MAX, now, |_| {}),
-            None
-        );
+        assert_eq!(incidents.report(report(200, Severity::Medium), u8::MAX, now, |_| {}), None);
         assert_eq!(incidents.refused, 1);
         let mut states = Vec::new();
         assert!(
-            incidents
-                .report(report(201, Severity::High), u8::MAX, now, |a| states
-                    .push(a.state))
-                .is_some()
+            incidents.report(report(201, Severity::High), u8::MAX, now, |a| states.push(a.state)).is_some()
         );
         assert_eq!(states, [State::Closed, State::Open]);
         assert_eq!(incidents.len(), INCIDENTS);
@@ -362,9 +298,7 @@ mod tests {
 
     #[test]
     fn ids_sort_by_time_and_repeat_in_a_replay() {
-        let id = |key: HashKey, at: u64| {
-            key.ulid(&report(1, Severity::High), Timestamp::from_secs(at), 1)
-        };
+        let id = |key: HashKey, at: u64| key.ulid(&report(1, Severity::High), Timestamp::from_secs(at), 1);
         assert!(id(HashKey(1, 2), 10) < id(HashKey(1, 2), 11));
         assert_eq!(id(HashKey(1, 2), 10), id(HashKey(1, 2), 10));
         assert_ne!(id(HashKey(1, 2), 10), id(HashKey(3, 4), 10));

@@ -79,11 +79,7 @@ fn finding(
         confidence: confidence(value, threshold),
         evidence: evidence
             .iter()
-            .map(|(name, unit, value)| Evidence {
-                name,
-                unit,
-                value: u64::from(*value),
-            })
+            .map(|(name, unit, value)| Evidence { name, unit, value: u64::from(*value) })
             .collect(),
     }
 }
@@ -143,11 +139,8 @@ pub fn connect_flood(host: &mut Host, second: u64, limits: &Thresholds) -> Optio
     if excess <= limits.connect_flood_connects && !churn {
         return None;
     }
-    let severity = if connects > 3 * limits.connect_flood_connects {
-        Severity::High
-    } else {
-        Severity::Medium
-    };
+    let severity =
+        if connects > 3 * limits.connect_flood_connects { Severity::High } else { Severity::Medium };
     let client_ids = host.distinct(Sketch::ClientIds, second);
     Some(finding(
         Class::MqttConnectFlood,
@@ -156,11 +149,7 @@ pub fn connect_flood(host: &mut Host, second: u64, limits: &Thresholds) -> Optio
         (connects, limits.connect_flood_connects),
         &[
             ("connect", "packets/60s", connects),
-            (
-                "connect_10s",
-                "packets/10s",
-                host.windows.last10(Counter::Connect),
-            ),
+            ("connect_10s", "packets/10s", host.windows.last10(Counter::Connect)),
             ("sessions_used", "sessions/60s", used),
             ("sessions_closed_by_broker", "sessions/60s", closed),
             ("distinct_client_ids", "ids/60s", client_ids),
@@ -174,8 +163,7 @@ pub fn connect_flood(host: &mut Host, second: u64, limits: &Thresholds) -> Optio
 pub fn publish_flood_holds(host: &Host, limits: &Thresholds) -> bool {
     let all = host.windows.last10(Counter::Publish);
     let retained = host.windows.last10(Counter::PublishRetained);
-    all.saturating_sub(retained) >= limits.publish_flood_messages
-        || retained >= limits.publish_flood_retained
+    all.saturating_sub(retained) >= limits.publish_flood_messages || retained >= limits.publish_flood_retained
 }
 
 /// Messages faster than any sensor sends. To be asked when a PUBLISH came.
@@ -200,16 +188,8 @@ pub fn publish_flood(host: &mut Host, second: u64, limits: &Thresholds) -> Optio
         &[
             ("publish", "packets/10s", all),
             ("publish_retained", "packets/10s", retained),
-            (
-                "publish_60s",
-                "packets/60s",
-                host.windows.last60(Counter::Publish),
-            ),
-            (
-                "sent",
-                "64 octets/10s",
-                host.windows.last10(Counter::BytesSent),
-            ),
+            ("publish_60s", "packets/60s", host.windows.last60(Counter::Publish)),
+            ("sent", "64 octets/10s", host.windows.last10(Counter::BytesSent)),
             ("distinct_topics", "topics/60s", topics),
         ],
     ))
@@ -226,11 +206,7 @@ pub fn slow_dos(host: &mut Host, _second: u64, limits: &Thresholds) -> Option<Fi
     if worst < limits.slow_dos_sessions {
         return None;
     }
-    let severity = if worst >= 3 * limits.slow_dos_sessions {
-        Severity::High
-    } else {
-        Severity::Medium
-    };
+    let severity = if worst >= 3 * limits.slow_dos_sessions { Severity::High } else { Severity::Medium };
     Some(finding(
         Class::MqttSlowDos,
         "mqtt_slow_dos",
@@ -239,17 +215,9 @@ pub fn slow_dos(host: &mut Host, _second: u64, limits: &Thresholds) -> Option<Fi
         &[
             ("sessions_unused", "sessions", unused),
             ("sessions_idle", "sessions", idle),
-            (
-                "sessions_open",
-                "sessions",
-                host.gauges.get(Gauge::Sessions),
-            ),
+            ("sessions_open", "sessions", host.gauges.get(Gauge::Sessions)),
             ("connect_long_keepalive", "packets/60s", endless),
-            (
-                "connect",
-                "packets/60s",
-                host.windows.last60(Counter::Connect),
-            ),
+            ("connect", "packets/60s", host.windows.last60(Counter::Connect)),
         ],
     ))
 }
@@ -278,11 +246,7 @@ pub fn malformed(host: &mut Host, _second: u64, limits: &Thresholds) -> Option<F
             ("violations", "events/60s", violations),
             ("violation_kinds", "kinds", kinds),
             ("oddities", "events/60s", oddities),
-            (
-                "connect",
-                "packets/60s",
-                host.windows.last60(Counter::Connect),
-            ),
+            ("connect", "packets/60s", host.windows.last60(Counter::Connect)),
         ],
     ))
 }
@@ -296,11 +260,7 @@ pub fn tcp_scan(host: &mut Host, second: u64, limits: &Thresholds) -> Option<Fin
     if ports < limits.tcp_scan_ports {
         return None;
     }
-    let severity = if ports >= 4 * limits.tcp_scan_ports {
-        Severity::High
-    } else {
-        Severity::Medium
-    };
+    let severity = if ports >= 4 * limits.tcp_scan_ports { Severity::High } else { Severity::Medium };
     let hosts = host.distinct(Sketch::Hosts, second);
     Some(finding(
         Class::TcpScan,
@@ -309,16 +269,8 @@ pub fn tcp_scan(host: &mut Host, second: u64, limits: &Thresholds) -> Option<Fin
         (ports, limits.tcp_scan_ports),
         &[
             ("distinct_failed_ports", "ports/60s", ports),
-            (
-                "connections_failed",
-                "connections/60s",
-                host.windows.last60(Counter::SynFailed),
-            ),
-            (
-                "connections_opened",
-                "connections/60s",
-                host.windows.last60(Counter::Syn),
-            ),
+            ("connections_failed", "connections/60s", host.windows.last60(Counter::SynFailed)),
+            ("connections_opened", "connections/60s", host.windows.last60(Counter::Syn)),
             ("distinct_hosts", "hosts/60s", hosts),
         ],
     ))
@@ -342,33 +294,21 @@ mod tests {
     fn a_guesser_is_told_from_a_wrong_password() {
         let mut one_pair = host(&[(Counter::Refused, 30)]);
         one_pair.note(Sketch::Credentials, 1, 100);
-        assert_eq!(
-            bruteforce(&mut one_pair, 100, &LIMITS).map(|f| f.severity),
-            Some(Severity::Low)
-        );
+        assert_eq!(bruteforce(&mut one_pair, 100, &LIMITS).map(|f| f.severity), Some(Severity::Low));
         let mut many = host(&[(Counter::Refused, 6)]);
         (0..6).for_each(|i| many.note(Sketch::Credentials, i, 100));
         let found = bruteforce(&mut many, 100, &LIMITS).unwrap();
         assert_eq!((found.severity, found.confidence), (Severity::High, 0.5));
-        assert_eq!(
-            bruteforce_success(&mut many, 100, &LIMITS).map(|f| f.severity),
-            Some(Severity::Critical)
-        );
-        assert_eq!(
-            bruteforce(&mut host(&[(Counter::Refused, 5)]), 100, &LIMITS),
-            None
-        );
+        assert_eq!(bruteforce_success(&mut many, 100, &LIMITS).map(|f| f.severity), Some(Severity::Critical));
+        assert_eq!(bruteforce(&mut host(&[(Counter::Refused, 5)]), 100, &LIMITS), None);
     }
 
     #[test]
     fn a_mass_reconnect_is_no_flood() {
         let mut flood = host(&[(Counter::Connect, 40)]);
         assert!(connect_flood(&mut flood, 100, &LIMITS).is_some());
-        let mut fleet = host(&[
-            (Counter::Connect, 200),
-            (Counter::SessionUsed, 120),
-            (Counter::ClosedByBroker, 60),
-        ]);
+        let mut fleet =
+            host(&[(Counter::Connect, 200), (Counter::SessionUsed, 120), (Counter::ClosedByBroker, 60)]);
         assert_eq!(connect_flood(&mut fleet, 100, &LIMITS), None);
     }
 
@@ -396,15 +336,9 @@ mod tests {
     fn one_mistake_over_and_over_is_low() {
         let mut clumsy = host(&[(Counter::Violation, 50)]);
         clumsy.violation_kinds = 1;
-        assert_eq!(
-            malformed(&mut clumsy, 100, &LIMITS).map(|f| f.severity),
-            Some(Severity::Low)
-        );
+        assert_eq!(malformed(&mut clumsy, 100, &LIMITS).map(|f| f.severity), Some(Severity::Low));
         clumsy.violation_kinds = 0b111;
-        assert_eq!(
-            malformed(&mut clumsy, 100, &LIMITS).map(|f| f.severity),
-            Some(Severity::Medium)
-        );
+        assert_eq!(malformed(&mut clumsy, 100, &LIMITS).map(|f| f.severity), Some(Severity::Medium));
     }
 
     #[test]

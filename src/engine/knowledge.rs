@@ -116,13 +116,7 @@ impl Knowledge<'_> {
     }
 
     /// Asks a rule about the client of a connection and reports what it finds.
-    pub(super) fn ask<K: Sink>(
-        &mut self,
-        rule: Rule,
-        ends: &mut Ends,
-        now: Timestamp,
-        sink: &mut K,
-    ) {
+    pub(super) fn ask<K: Sink>(&mut self, rule: Rule, ends: &mut Ends, now: Timestamp, sink: &mut K) {
         if !self.rules {
             return;
         }
@@ -173,20 +167,8 @@ impl Knowledge<'_> {
             return;
         }
         let detector = Detector::Rule(finding.rule);
-        let Finding {
-            class,
-            severity,
-            confidence,
-            evidence,
-            ..
-        } = finding;
-        let about = About {
-            class,
-            detector,
-            severity,
-            confidence,
-            evidence,
-        };
+        let Finding { class, severity, confidence, evidence, .. } = finding;
+        let about = About { class, detector, severity, confidence, evidence };
         self.report(about, addr, handle, now, sink);
     }
 
@@ -212,11 +194,8 @@ impl Knowledge<'_> {
         };
         host.suspicion = Some((class, seconds));
         // Where a rule has already said what it is, the model's opinion of the same traffic adds nothing.
-        let others_open = host
-            .incidents
-            .iter()
-            .enumerate()
-            .any(|(i, at)| *at != NO_INCIDENT && i != class as usize);
+        let others_open =
+            host.incidents.iter().enumerate().any(|(i, at)| *at != NO_INCIDENT && i != class as usize);
         if seconds < MODEL_PERSISTENCE || others_open {
             return;
         }
@@ -231,44 +210,25 @@ impl Knowledge<'_> {
         self.report(about, addr, handle, now, sink);
     }
 
-    fn report<K: Sink>(
-        &mut self,
-        about: About,
-        addr: Address,
-        handle: Handle,
-        now: Timestamp,
-        sink: &mut K,
-    ) {
+    fn report<K: Sink>(&mut self, about: About, addr: Address, handle: Handle, now: Timestamp, sink: &mut K) {
         let second = now.as_secs();
         let Some((_, host)) = self.hosts.at(handle) else {
             return;
         };
         let one_client = host.distinct(Sketch::ClientIds, second) <= 1;
         let one_victim = host.distinct(Sketch::Hosts, second) <= 1;
-        let (mac, server, client, hint) = (
-            host.mac,
-            host.server,
-            host.client,
-            host.incidents[about.class as usize],
-        );
-        let scan = matches!(
-            about.class,
-            Class::TcpScan | Class::UdpScan | Class::HostScan
-        );
+        let (mac, server, client, hint) =
+            (host.mac, host.server, host.client, host.incidents[about.class as usize]);
+        let scan = matches!(about.class, Class::TcpScan | Class::UdpScan | Class::HostScan);
         let destination = match server {
-            Some(server) if !scan => Some(Endpoint {
-                ip: server.addr.ip(),
-                port: Some(server.port),
+            Some(server) if !scan => {
+                Some(Endpoint { ip: server.addr.ip(), port: Some(server.port), mac: None })
+            }
+            _ => host.target.filter(|_| scan && one_victim).map(|target| Endpoint {
+                ip: target.ip(),
+                port: None,
                 mac: None,
             }),
-            _ => host
-                .target
-                .filter(|_| scan && one_victim)
-                .map(|target| Endpoint {
-                    ip: target.ip(),
-                    port: None,
-                    mac: None,
-                }),
         };
         let client_id: Option<ClientId> = if one_client && !scan {
             self.clients.at(client).map(|(_, client)| client.id.clone())
@@ -287,9 +247,7 @@ impl Knowledge<'_> {
             evidence: about.evidence,
         };
         let (counts, offset) = (&mut self.counts, self.clock_offset);
-        let place = self
-            .incidents
-            .report(report, hint, now, |alert| emit(alert, offset, counts, sink));
+        let place = self.incidents.report(report, hint, now, |alert| emit(alert, offset, counts, sink));
         if let Some((_, host)) = self.hosts.at(handle) {
             host.incidents[about.class as usize] = place.unwrap_or(NO_INCIDENT);
         }
@@ -314,8 +272,7 @@ impl Knowledge<'_> {
     /// Closes every incident.
     pub(super) fn close_all_incidents<K: Sink>(&mut self, now: Timestamp, sink: &mut K) {
         let (counts, offset) = (&mut self.counts, self.clock_offset);
-        self.incidents
-            .close_all(now, |alert| emit(alert, offset, counts, sink));
+        self.incidents.close_all(now, |alert| emit(alert, offset, counts, sink));
     }
 }
 
@@ -337,10 +294,9 @@ fn is_explained(class: Class, host: &Host) -> bool {
 /// How much a class matters when the model says it; it has no thresholds to tell degrees.
 const fn severity_of(class: Class) -> Severity {
     match class {
-        Class::MqttBruteforce
-        | Class::MqttPublishFlood
-        | Class::MqttSlowDos
-        | Class::MqttConnectFlood => Severity::High,
+        Class::MqttBruteforce | Class::MqttPublishFlood | Class::MqttSlowDos | Class::MqttConnectFlood => {
+            Severity::High
+        }
         _ => Severity::Medium,
     }
 }
@@ -355,11 +311,7 @@ fn evidence_of(host: &Host) -> crate::alert::EvidenceList {
         ("violations", "events/60s", Counter::Violation),
         ("oddities", "events/60s", Counter::Oddity),
         ("connections_failed", "connections/60s", Counter::SynFailed),
-        (
-            "connect_long_keepalive",
-            "packets/60s",
-            Counter::LongKeepAlive,
-        ),
+        ("connect_long_keepalive", "packets/60s", Counter::LongKeepAlive),
     ]
     .into_iter()
     .map(|(name, unit, counter)| crate::alert::Evidence {

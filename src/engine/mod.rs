@@ -91,10 +91,7 @@ impl Default for Settings {
             active_timeout: 300,
             rules: true,
             thresholds: Thresholds::DEFAULT,
-            pace: Pace {
-                update_every: 10_000_000,
-                close_after: 60_000_000,
-            },
+            pace: Pace { update_every: 10_000_000, close_after: 60_000_000 },
         }
     }
 }
@@ -182,10 +179,13 @@ impl<'m, S: Scorer> Engine<'m, S> {
 
     /// The capture has ended: gives out what is still held back, ends every flow record and closes every incident.
     pub fn finish<K: Sink>(&mut self, sink: &mut K) {
-        let now = self.clock.now();
-        self.end_all(EndReason::Forced, now, sink);
+        if !self.clock.has_started() {
+            return;
+        }
         self.end_second(sink);
-        self.knowledge.close_all_incidents(now, sink);
+        let end = Timestamp::from_secs(self.second + 1);
+        self.end_all(EndReason::Forced, end, sink);
+        self.knowledge.close_all_incidents(end, sink);
     }
 
     /// The client id of the product's own next connection to its broker: the one connection that says it is not analysed.
@@ -220,8 +220,6 @@ impl<'m, S: Scorer> Engine<'m, S> {
 
     /// What the model wants to see, if there is one.
     fn wants(&self, schema: &Schema) -> bool {
-        self.scorer
-            .schema()
-            .is_some_and(|wanted| wanted.name == schema.name)
+        self.scorer.schema().is_some_and(|wanted| wanted.name == schema.name)
     }
 }

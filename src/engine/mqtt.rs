@@ -87,9 +87,7 @@ impl Knowledge<'_> {
                 self.count(talk.ends, Counter::Subscribe, 1, talk.now);
                 self.on_used(talk);
             }
-            Body::Ack(_)
-                if !up && matches!(packet.packet_type, PacketType::PubAck | PacketType::PubRec) =>
-            {
+            Body::Ack(_) if !up && matches!(packet.packet_type, PacketType::PubAck | PacketType::PubRec) => {
                 talk.session.tally.acknowledged += 1;
             }
             Body::Bare if packet.packet_type == PacketType::PingReq && up => {
@@ -146,7 +144,7 @@ impl Knowledge<'_> {
         if let Some(hash) = credentials {
             host.note(Sketch::Credentials, hash, second);
         }
-        if connect.keep_alive == 0 || connect.keep_alive > LONG_KEEP_ALIVE_SECS {
+        if is_endless(connect.keep_alive) {
             host.count(Counter::LongKeepAlive, 1, second);
         }
         if is_odd_client_id(id) {
@@ -158,8 +156,7 @@ impl Knowledge<'_> {
     fn on_connack<K: Sink>(&mut self, talk: &mut Talk<'_>, ack: ConnAck, sink: &mut K) {
         let now = talk.now;
         if let Some(connected) = talk.session.connected {
-            talk.session.connack_delay =
-                Some(u32::try_from(now.micros_since(connected)).unwrap_or(u32::MAX));
+            talk.session.connack_delay = Some(u32::try_from(now.micros_since(connected)).unwrap_or(u32::MAX));
         }
         if ack.refuses() {
             talk.session.refused = true;
@@ -183,6 +180,9 @@ impl Knowledge<'_> {
             self.on_used(talk);
         }
         self.ask(rules::bruteforce_success, talk.ends, now, sink);
+        if is_endless(talk.session.keep_alive) {
+            self.ask(rules::slow_dos, talk.ends, now, sink);
+        }
     }
 
     #[inline]
@@ -216,13 +216,7 @@ impl Knowledge<'_> {
             host.count(Counter::Oddity, 1, second);
         }
         if rules::publish_flood_holds(host, &limits) {
-            self.ask_flood(
-                Class::MqttPublishFlood,
-                rules::publish_flood,
-                talk.ends,
-                now,
-                sink,
-            );
+            self.ask_flood(Class::MqttPublishFlood, rules::publish_flood, talk.ends, now, sink);
         }
         if odd {
             self.ask(rules::malformed, talk.ends, now, sink);
@@ -232,12 +226,7 @@ impl Knowledge<'_> {
         }
     }
 
-    fn on_violations<K: Sink>(
-        &mut self,
-        talk: &mut Talk<'_>,
-        violations: Violations,
-        sink: &mut K,
-    ) {
+    fn on_violations<K: Sink>(&mut self, talk: &mut Talk<'_>, violations: Violations, sink: &mut K) {
         let now = talk.now;
         talk.session.tally.violations += 1;
         let server = talk.ends.server;
@@ -303,6 +292,11 @@ impl Knowledge<'_> {
     }
 }
 
+/// Whether a keep alive is as good as none.
+const fn is_endless(keep_alive: u16) -> bool {
+    keep_alive == 0 || keep_alive > LONG_KEEP_ALIVE_SECS
+}
+
 /// Notes what can be told without the fields, and what depends on the order of packets.
 #[inline]
 fn note_packet(
@@ -321,9 +315,7 @@ fn note_packet(
         tally.length_sum += u64::from(raw.remaining_length);
         tally.length_max = tally.length_max.max(raw.remaining_length);
         match packet_type {
-            PacketType::Connect if session.connected.is_some() => {
-                violations.add(Violation::SecondConnect)
-            }
+            PacketType::Connect if session.connected.is_some() => violations.add(Violation::SecondConnect),
             PacketType::Connect => {}
             _ if first_of_client && talk.from_start => violations.add(Violation::NotConnectFirst),
             _ => {}
@@ -342,9 +334,7 @@ mod tests {
 
     #[test]
     fn tells_a_connect_by_its_first_octets() {
-        assert!(begins_with_connect(
-            b"\x10\x0e\0\x04MQTT\x04\x02\0\x3c\0\x02ab"
-        ));
+        assert!(begins_with_connect(b"\x10\x0e\0\x04MQTT\x04\x02\0\x3c\0\x02ab"));
         assert!(begins_with_connect(b"\x10\x80\x01\0\x06MQIsdp\x03"));
         assert!(!begins_with_connect(b"\x10\x0e\0\x04HTTP"));
         assert!(!begins_with_connect(b"GET / HTTP/1.1"));

@@ -11,8 +11,7 @@ use crate::flow::record::EndReason;
 use crate::host::gauge::Gauge;
 use crate::host::window::Counter;
 use crate::limits::{
-    IDLE_AFTER_SECS, LINGER_SECS, SCORE_BATCH, SESSION_SILENCE_SECS, SYN_TIMEOUT_SECS,
-    VECTOR_EVERY_SECS,
+    IDLE_AFTER_SECS, LINGER_SECS, SCORE_BATCH, SESSION_SILENCE_SECS, SYN_TIMEOUT_SECS, VECTOR_EVERY_SECS,
 };
 use crate::time::Timestamp;
 
@@ -82,11 +81,7 @@ impl<S: Scorer> Engine<'_, S> {
                     self.connections.remove(handle);
                 }
                 Fate::End => self.end_and_remove(handle, EndReason::Idle, end, sink),
-                Fate::Live {
-                    next,
-                    is_idle,
-                    record_ends,
-                } => {
+                Fate::Live { next, is_idle, record_ends } => {
                     self.connection_due.set(index, next);
                     if is_idle && !connection.session.counted_idle {
                         connection.session.counted_idle = true;
@@ -177,8 +172,7 @@ impl<S: Scorer> Engine<'_, S> {
         let address = key.0;
         // Slow DoS first: it explains the connections.
         if let Some(finding) = rules::slow_dos(host, second, &thresholds) {
-            self.knowledge
-                .report_finding(finding, address, handle, end, sink);
+            self.knowledge.report_finding(finding, address, handle, end, sink);
         }
         let Some((_, host)) = self.knowledge.hosts.at(handle) else {
             return;
@@ -186,8 +180,7 @@ impl<S: Scorer> Engine<'_, S> {
         let connects_now =
             was_active && host.windows.last60(Counter::Connect) > 0 && host.connected_in == second;
         if connects_now && let Some(finding) = rules::connect_flood(host, second, &thresholds) {
-            self.knowledge
-                .report_finding(finding, address, handle, end, sink);
+            self.knowledge.report_finding(finding, address, handle, end, sink);
         }
     }
 
@@ -228,11 +221,7 @@ enum Fate {
     /// It is over now.
     End,
     /// It lives on.
-    Live {
-        next: u64,
-        is_idle: bool,
-        record_ends: Option<EndReason>,
-    },
+    Live { next: u64, is_idle: bool, record_ends: Option<EndReason> },
 }
 
 impl super::Settings {
@@ -242,27 +231,19 @@ impl super::Settings {
         let second = end.as_secs();
         match connection.phase {
             Phase::Closed if silence >= LINGER_SECS => Fate::Forget,
-            Phase::Closed => Fate::Live {
-                next: second + LINGER_SECS - silence,
-                is_idle: false,
-                record_ends: None,
-            },
+            Phase::Closed => {
+                Fate::Live { next: second + LINGER_SECS - silence, is_idle: false, record_ends: None }
+            }
             Phase::Opening if secs_since(connection.opened) >= SYN_TIMEOUT_SECS => Fate::End,
-            Phase::Opening => Fate::Live {
-                next: second + 1,
-                is_idle: false,
-                record_ends: None,
-            },
+            Phase::Opening => Fate::Live { next: second + 1, is_idle: false, record_ends: None },
             Phase::Open if silence >= self.patience(connection) => Fate::End,
             Phase::Open => {
                 let session = &connection.session;
-                let to_broker = session.speaks == Speaks::Mqtt
-                    || self.mqtt_ports.contains(&connection.ends.server.port);
+                let to_broker =
+                    session.speaks == Speaks::Mqtt || self.mqtt_ports.contains(&connection.ends.server.port);
                 let quiet_for = secs_since(session.connected.unwrap_or(connection.opened));
-                let is_idle = to_broker
-                    && !session.used
-                    && !session.refused
-                    && quiet_for >= u64::from(IDLE_AFTER_SECS);
+                let is_idle =
+                    to_broker && !session.used && !session.refused && quiet_for >= u64::from(IDLE_AFTER_SECS);
                 let idle = u64::from(self.idle_timeout);
                 let record_ends = if silence >= idle && silence < idle + VECTOR_EVERY_SECS {
                     Some(EndReason::Idle)

@@ -25,14 +25,8 @@ impl<S: Scorer> Engine<'_, S> {
         now: Timestamp,
         sink: &mut K,
     ) {
-        let src = Socket {
-            addr: packet.src,
-            port: segment.src_port,
-        };
-        let dst = Socket {
-            addr: packet.dst,
-            port: segment.dst_port,
-        };
+        let src = Socket { addr: packet.src, port: segment.src_port };
+        let dst = Socket { addr: packet.dst, port: segment.dst_port };
         let key = FlowKey::new(src, dst);
         let opens = segment.flags.has(TcpFlags::SYN) && !segment.flags.has(TcpFlags::ACK);
         let found = self
@@ -113,16 +107,8 @@ impl<S: Scorer> Engine<'_, S> {
         self.stats.connections_opened += 1;
         let is_mqtt = |socket: Socket| self.settings.mqtt_ports.contains(&socket.port);
         let src_is_client = opens || is_mqtt(dst) || (!is_mqtt(src) && src.port >= dst.port);
-        let (client, server) = if src_is_client {
-            (src, dst)
-        } else {
-            (dst, src)
-        };
-        let ends = Ends {
-            client,
-            server,
-            host: Handle::NONE,
-        };
+        let (client, server) = if src_is_client { (src, dst) } else { (dst, src) };
+        let ends = Ends { client, server, host: Handle::NONE };
         let phase = if opens { Phase::Opening } else { Phase::Open };
         let mut connection = Connection::new(ends, phase, now);
         if !opens {
@@ -132,13 +118,8 @@ impl<S: Scorer> Engine<'_, S> {
             connection.down.from_start = false;
         }
         let inserted = self.connections.insert(key, connection, now);
-        let due = if opens {
-            SYN_TIMEOUT_SECS
-        } else {
-            VECTOR_EVERY_SECS
-        };
-        self.connection_due
-            .set(inserted.handle.index(), now.as_secs() + due);
+        let due = if opens { SYN_TIMEOUT_SECS } else { VECTOR_EVERY_SECS };
+        self.connection_due.set(inserted.handle.index(), now.as_secs() + due);
         if let Some((_, mut evicted)) = inserted.evicted {
             self.stats.connections_evicted += 1;
             self.end(&mut evicted, EndReason::LackOfResources, now, sink);
@@ -172,21 +153,11 @@ impl<S: Scorer> Engine<'_, S> {
         let Some((_, connection)) = self.connections.at(handle) else {
             return;
         };
-        let Connection {
-            ends,
-            up,
-            down,
-            session,
-            ours,
-            ..
-        } = connection;
+        let Connection { ends, up, down, session, ours, .. } = connection;
         let from_start = up.from_start;
         if session.speaks == Speaks::Unknown {
-            session.speaks = speaks(
-                direction,
-                segment.payload,
-                self.settings.mqtt_ports.contains(&ends.server.port),
-            );
+            session.speaks =
+                speaks(direction, segment.payload, self.settings.mqtt_ports.contains(&ends.server.port));
             if session.speaks == Speaks::Mqtt
                 && direction == Direction::ToServer
                 && begins_with_connect(segment.payload)
@@ -216,14 +187,7 @@ impl<S: Scorer> Engine<'_, S> {
             Direction::ToClient => down,
         };
         let Half { stream, framer, .. } = half;
-        let mut talk = Talk {
-            ends,
-            session,
-            ours,
-            from_start,
-            direction,
-            now,
-        };
+        let mut talk = Talk { ends, session, ours, from_start, direction, now };
         let heads = &mut self.heads;
         stream.accept(
             segment.seq,
@@ -268,14 +232,7 @@ impl<S: Scorer> Engine<'_, S> {
         let Some((_, connection)) = self.connections.at(handle) else {
             return;
         };
-        let Connection {
-            ends,
-            up,
-            down,
-            session,
-            ours,
-            ..
-        } = connection;
+        let Connection { ends, up, down, session, ours, .. } = connection;
         let from_start = up.from_start;
         let Half { stream, framer, .. } = match direction {
             Direction::ToServer => up,
@@ -284,27 +241,17 @@ impl<S: Scorer> Engine<'_, S> {
         if !stream.holds() {
             return;
         }
-        let mut talk = Talk {
-            ends,
-            session,
-            ours,
-            from_start,
-            direction,
-            now,
-        };
+        let mut talk = Talk { ends, session, ours, from_start, direction, now };
         let (knowledge, heads) = (&mut self.knowledge, &mut self.heads);
         let mut deliver = |delivery: Delivery<'_>| {
-            let mut found =
-                |item: crate::mqtt::framer::Item<'_>| knowledge.on_item(&mut talk, item, sink);
+            let mut found = |item: crate::mqtt::framer::Item<'_>| knowledge.on_item(&mut talk, item, sink);
             match delivery {
                 Delivery::Octets(octets) => framer.push(octets, heads, &mut found),
                 Delivery::Gap(len) => framer.gap(len, heads, &mut found),
             }
         };
         match ack {
-            Some(ack) => {
-                stream.acknowledged(ack, &mut self.held, &mut self.stats.stream, &mut deliver)
-            }
+            Some(ack) => stream.acknowledged(ack, &mut self.held, &mut self.stats.stream, &mut deliver),
             None => stream.finish(&mut self.held, &mut self.stats.stream, &mut deliver),
         }
     }
@@ -347,17 +294,13 @@ impl<S: Scorer> Engine<'_, S> {
             return;
         };
         connection.phase = Phase::Closed;
-        let mut ended = core::mem::replace(
-            connection,
-            Connection::new(connection.ends, Phase::Closed, now),
-        );
+        let mut ended = core::mem::replace(connection, Connection::new(connection.ends, Phase::Closed, now));
         ended.phase = phase;
         let by_broker = from == Direction::ToClient && !ended.up.finished;
         let Connection { ends, session, .. } = &mut ended;
         self.knowledge.on_session_end(ends, session, by_broker, now);
         self.end(&mut ended, EndReason::EndOfFlow, now, sink);
-        self.connection_due
-            .set(handle.index(), now.as_secs() + crate::limits::LINGER_SECS);
+        self.connection_due.set(handle.index(), now.as_secs() + crate::limits::LINGER_SECS);
     }
 
     /// Ends the record of a connection that leaves the table or is over: gauges, scan evidence, last vector.
@@ -376,17 +319,13 @@ impl<S: Scorer> Engine<'_, S> {
         let Connection { ends, session, .. } = connection;
         self.knowledge.on_session_end(ends, session, false, now);
         // Refused, never answered, or opened and dropped without a word; cut short by us proves nothing once answered.
-        if unused
-            && (!answered || reason == EndReason::EndOfFlow)
-            && connection.up.stream.is_positioned()
-        {
+        if unused && (!answered || reason == EndReason::EndOfFlow) && connection.up.stream.is_positioned() {
             let port = self.settings.key.hash(&connection.ends.server.port);
             if let Some(host) = self.knowledge.host(&mut connection.ends, now) {
                 host.count(Counter::SynFailed, 1, now.as_secs());
                 host.note(Sketch::FailedPorts, port, now.as_secs());
             }
-            self.knowledge
-                .ask(rules::tcp_scan, &mut connection.ends, now, sink);
+            self.knowledge.ask(rules::tcp_scan, &mut connection.ends, now, sink);
         }
         if K::WANTS_VECTORS {
             let vector = vector(connection, now);

@@ -81,14 +81,9 @@ fn mean(sum: u64, count: u32) -> u64 {
 }
 
 /// One row per connection: at its end and every ten seconds while it lives.
-pub const CONNECTION: Schema = Schema {
-    name: "picket-connection",
-    version: 1,
-    features: FEATURES,
-};
+pub const CONNECTION: Schema = Schema { name: "picket-connection", version: 1, features: FEATURES };
 
-const _: () =
-    assert!(FEATURES.len() == VALUES.len() && FEATURES.len() <= crate::limits::MAX_FEATURES);
+const _: () = assert!(FEATURES.len() == VALUES.len() && FEATURES.len() <= crate::limits::MAX_FEATURES);
 
 /// The vector of a connection at `now`.
 #[must_use]
@@ -110,11 +105,7 @@ mod tests {
 
     #[test]
     fn a_fresh_connection_has_only_its_age() {
-        let ends = Ends {
-            client: Socket::default(),
-            server: Socket::default(),
-            host: Handle::NONE,
-        };
+        let ends = Ends { client: Socket::default(), server: Socket::default(), host: Handle::NONE };
         let connection = Connection::new(ends, Phase::Opening, Timestamp::from_secs(5));
         let vector = vector(&connection, Timestamp::from_secs(7));
         assert_eq!(&vector.values[..3], &[2000.0, 2000.0, 0.0]);

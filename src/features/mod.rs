@@ -14,9 +14,7 @@ pub struct FeatureVector {
 
 impl FeatureVector {
     /// All zero.
-    pub const ZERO: Self = Self {
-        values: [0.0; MAX_FEATURES],
-    };
+    pub const ZERO: Self = Self { values: [0.0; MAX_FEATURES] };
 
     /// The row as the schema sees it.
     #[must_use]

@@ -215,11 +215,7 @@ impl Connection {
     #[must_use]
     #[inline]
     pub fn direction_from(&self, src: Socket) -> Direction {
-        if src == self.ends.client {
-            Direction::ToServer
-        } else {
-            Direction::ToClient
-        }
+        if src == self.ends.client { Direction::ToServer } else { Direction::ToClient }
     }
 
     /// Whether either side has sent payload.
@@ -248,11 +244,7 @@ mod tests {
 
     #[test]
     fn sessions_outlive_half_open_connections() {
-        let ends = Ends {
-            client: Socket::default(),
-            server: Socket::default(),
-            host: Handle::NONE,
-        };
+        let ends = Ends { client: Socket::default(), server: Socket::default(), host: Handle::NONE };
         let mut connection = Connection::new(ends, Phase::Opening, Timestamp::ZERO);
         let mut worths = vec![connection.worth()];
         connection.phase = Phase::Open;

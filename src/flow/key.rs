@@ -45,11 +45,7 @@ impl FlowKey {
     #[must_use]
     #[inline]
     pub fn new(a: Socket, b: Socket) -> Self {
-        if a <= b {
-            Self { low: a, high: b }
-        } else {
-            Self { low: b, high: a }
-        }
+        if a <= b { Self { low: a, high: b } } else { Self { low: b, high: a } }
     }
 }
 
@@ -68,14 +64,8 @@ mod tests {
 
     #[test]
     fn both_directions_have_one_key() {
-        let a = Socket {
-            addr: Address::v4([10, 0, 0, 9]),
-            port: 1,
-        };
-        let b = Socket {
-            addr: Address::v4([10, 0, 0, 1]),
-            port: 9,
-        };
+        let a = Socket { addr: Address::v4([10, 0, 0, 9]), port: 1 };
+        let b = Socket { addr: Address::v4([10, 0, 0, 1]), port: 9 };
         assert_eq!(FlowKey::new(a, b), FlowKey::new(b, a));
         let same_host = Socket { port: 2, ..a };
         assert_eq!(FlowKey::new(a, same_host), FlowKey::new(same_host, a));

@@ -13,13 +13,7 @@ pub struct Moments {
 
 impl Moments {
     /// Of nothing yet.
-    pub const NONE: Self = Self {
-        count: 0,
-        min: u32::MAX,
-        max: 0,
-        sum: 0,
-        squares: 0,
-    };
+    pub const NONE: Self = Self { count: 0, min: u32::MAX, max: 0, sum: 0, squares: 0 };
 
     /// Takes one value in.
     #[inline]
@@ -59,11 +53,7 @@ impl Moments {
     /// The mean, rounded down; 0 of nothing.
     #[must_use]
     pub const fn mean(&self) -> u64 {
-        if self.count == 0 {
-            0
-        } else {
-            self.sum / self.count as u64
-        }
+        if self.count == 0 { 0 } else { self.sum / self.count as u64 }
     }
 
     /// The population standard deviation, rounded down; 0 of nothing.
@@ -72,11 +62,7 @@ impl Moments {
         if self.count == 0 {
             return 0;
         }
-        let (n, sum, squares) = (
-            u128::from(self.count),
-            u128::from(self.sum),
-            u128::from(self.squares),
-        );
+        let (n, sum, squares) = (u128::from(self.count), u128::from(self.sum), u128::from(self.squares));
         // n * sum of squares - square of the sum, all over n squared: exact until the square root.
         let variance = (n * squares).saturating_sub(sum * sum) / (n * n);
         u64::try_from(variance.isqrt()).unwrap_or(u64::MAX)
@@ -91,10 +77,7 @@ mod tests {
     #[test]
     fn of_nothing_all_is_zero() {
         let m = Moments::NONE;
-        assert_eq!(
-            (m.count(), m.min(), m.max(), m.mean(), m.deviation()),
-            (0, 0, 0, 0, 0)
-        );
+        assert_eq!((m.count(), m.min(), m.max(), m.mean(), m.deviation()), (0, 0, 0, 0, 0));
     }
 
     proptest! {

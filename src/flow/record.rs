@@ -69,8 +69,7 @@ impl Meter {
     pub fn measure(&mut self, now: Timestamp, ip_len: u32, segment: &TcpSegment<'_>) {
         self.lengths.add(ip_len);
         if let Some(last) = self.last.replace(now) {
-            self.intervals
-                .add(u32::try_from(now.micros_since(last)).unwrap_or(u32::MAX));
+            self.intervals.add(u32::try_from(now.micros_since(last)).unwrap_or(u32::MAX));
         }
         self.payload += u64::from(segment.wire_payload_len);
         self.pushes += u32::from(segment.flags.has(TcpFlags::PSH));

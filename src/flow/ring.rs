@@ -14,10 +14,7 @@ pub struct Buffer<const BYTES: usize> {
 
 impl<const BYTES: usize> Buffer<BYTES> {
     /// An unused buffer.
-    pub const EMPTY: Self = Self {
-        serial: 0,
-        octets: Vec::new(),
-    };
+    pub const EMPTY: Self = Self { serial: 0, octets: Vec::new() };
 }
 
 /// Proof of having put octets in; worthless once the buffer has been overwritten.
@@ -39,10 +36,7 @@ impl<'m, const BYTES: usize> Ring<'m, BYTES> {
     #[must_use]
     pub fn new(buffers: &'m mut [Buffer<BYTES>]) -> Self {
         assert!(!buffers.is_empty(), "a ring needs at least one buffer");
-        Self {
-            buffers,
-            next_serial: 1,
-        }
+        Self { buffers, next_serial: 1 }
     }
 
     fn index(&self, serial: u32) -> usize {
@@ -56,10 +50,7 @@ impl<'m, const BYTES: usize> Ring<'m, BYTES> {
         let serial = self.next_serial;
         // Serial 0 marks buffers never used.
         self.next_serial = self.next_serial.checked_add(1).unwrap_or(1);
-        *self.buffers.get_mut(index)? = Buffer {
-            serial,
-            octets: kept,
-        };
+        *self.buffers.get_mut(index)? = Buffer { serial, octets: kept };
         Some(Ticket(serial))
     }
 
@@ -78,10 +69,7 @@ impl<'m, const BYTES: usize> Ring<'m, BYTES> {
             return None;
         }
         let fitting = octets.len().min(BYTES - buffer.octets.len());
-        buffer
-            .octets
-            .extend_from_slice(octets.get(..fitting)?)
-            .ok()?;
+        buffer.octets.extend_from_slice(octets.get(..fitting)?).ok()?;
         Some(fitting)
     }
 }
@@ -96,15 +84,9 @@ mod tests {
         let mut ring = Ring::new(&mut buffers);
         let a = ring.put(b"a").unwrap();
         let b = ring.put(b"b").unwrap();
-        assert_eq!(
-            (ring.get(a), ring.get(b)),
-            (Some(&b"a"[..]), Some(&b"b"[..]))
-        );
+        assert_eq!((ring.get(a), ring.get(b)), (Some(&b"a"[..]), Some(&b"b"[..])));
         let c = ring.put(b"c").unwrap();
-        assert_eq!(
-            (ring.get(a), ring.get(b), ring.get(c)),
-            (None, Some(&b"b"[..]), Some(&b"c"[..]))
-        );
+        assert_eq!((ring.get(a), ring.get(b), ring.get(c)), (None, Some(&b"b"[..]), Some(&b"c"[..])));
         assert_eq!(ring.extend(a, b"x"), None);
     }
 

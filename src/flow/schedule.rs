@@ -29,8 +29,7 @@ impl<'m> Schedule<'m> {
 
     #[inline]
     fn offset(&self, second: u64) -> u32 {
-        u32::try_from(second.saturating_sub(self.origin))
-            .map_or(NONE - 1, |offset| offset.min(NONE - 1))
+        u32::try_from(second.saturating_sub(self.origin)).map_or(NONE - 1, |offset| offset.min(NONE - 1))
     }
 
     /// Makes an appointment, replacing the place's earlier one.

@@ -60,10 +60,7 @@ fn distance(a: u32, b: u32) -> i32 {
 
 impl Stream {
     /// Nothing seen yet.
-    pub const NEW: Self = Self {
-        next: None,
-        held: heapless::Vec::new(),
-    };
+    pub const NEW: Self = Self { next: None, held: heapless::Vec::new() };
 
     /// Whether a segment or a SYN has set the position.
     #[must_use]
@@ -188,11 +185,7 @@ impl Stream {
         deliver: &mut impl FnMut(Delivery<'_>),
     ) {
         let next = self.next.unwrap_or(seq);
-        if self
-            .held
-            .iter()
-            .any(|held| held.seq == seq && held.len >= wire_len)
-        {
+        if self.held.iter().any(|held| held.seq == seq && held.len >= wire_len) {
             stats.retransmitted += 1;
             return;
         }
@@ -201,11 +194,7 @@ impl Stream {
             if let Some(ticket) = ring.put(payload) {
                 stats.held += 1;
                 // Room was checked above.
-                let _ = self.held.push(Held {
-                    seq,
-                    len: wire_len,
-                    ticket,
-                });
+                let _ = self.held.push(Held { seq, len: wire_len, ticket });
                 return;
             }
         }
@@ -226,18 +215,10 @@ impl Stream {
 
     fn first_held(&self) -> Option<Held> {
         let next = self.next?;
-        self.held
-            .iter()
-            .copied()
-            .min_by_key(|held| distance(held.seq, next))
+        self.held.iter().copied().min_by_key(|held| distance(held.seq, next))
     }
 
-    fn skip_to(
-        &mut self,
-        seq: u32,
-        stats: &mut StreamStats,
-        deliver: &mut impl FnMut(Delivery<'_>),
-    ) {
+    fn skip_to(&mut self, seq: u32, stats: &mut StreamStats, deliver: &mut impl FnMut(Delivery<'_>)) {
         let Some(next) = self.next else { return };
         let missing = distance(seq, next);
         if missing > 0 {
@@ -257,11 +238,7 @@ impl Stream {
         deliver: &mut impl FnMut(Delivery<'_>),
     ) {
         while let Some(next) = self.next {
-            let Some(at) = self
-                .held
-                .iter()
-                .position(|held| distance(held.seq, next) <= 0)
-            else {
+            let Some(at) = self.held.iter().position(|held| distance(held.seq, next) <= 0) else {
                 return;
             };
             let held = self.held.swap_remove(at);
@@ -305,13 +282,8 @@ mod tests {
 
     #[test]
     fn in_order_retransmitted_overlapping_and_early() {
-        let segments: &[(u32, &[u8], u32)] = &[
-            (101, b"ab", 2),
-            (101, b"ab", 2),
-            (105, b"ef", 2),
-            (102, b"bXd", 3),
-            (107, b"g", 1),
-        ];
+        let segments: &[(u32, &[u8], u32)] =
+            &[(101, b"ab", 2), (101, b"ab", 2), (105, b"ef", 2), (102, b"bXd", 3), (107, b"g", 1)];
         let (out, gap, stats) = run(segments, Some(100));
         // The retransmitted "b" is not taken again, "X" fills octet 103 since it is the first to do so.
         assert_eq!((out.as_slice(), gap), (&b"abXdefg"[..], 0));

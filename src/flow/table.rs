@@ -25,10 +25,7 @@ pub struct Handle {
 
 impl Handle {
     /// A handle that never finds anything.
-    pub const NONE: Self = Self {
-        index: u32::MAX,
-        generation: 0,
-    };
+    pub const NONE: Self = Self { index: u32::MAX, generation: 0 };
 
     /// The place in the table, below its capacity.
     #[must_use]
@@ -48,12 +45,7 @@ pub struct Slot<K, V> {
 
 impl<K, V> Slot<K, V> {
     /// An empty place.
-    pub const EMPTY: Self = Self {
-        tag: 0,
-        generation: 0,
-        used: Timestamp::ZERO,
-        entry: None,
-    };
+    pub const EMPTY: Self = Self { tag: 0, generation: 0, used: Timestamp::ZERO, entry: None };
 }
 
 /// What an insertion gave.
@@ -105,12 +97,7 @@ impl<'m, K: Eq + Hash + Copy, V: Worth, const WAYS: usize> Table<'m, K, V, WAYS>
         let sets = slots.len() / WAYS;
         assert!(sets > 0, "a table needs at least one set");
         let sets = 1 << sets.ilog2();
-        Self {
-            slots,
-            key,
-            set_mask: sets - 1,
-            len: 0,
-        }
+        Self { slots, key, set_mask: sets - 1, len: 0 }
     }
 
     /// How many entries it can hold.
@@ -163,10 +150,7 @@ impl<'m, K: Eq + Hash + Copy, V: Worth, const WAYS: usize> Table<'m, K, V, WAYS>
             .min_by_key(|(_, slot)| slot.entry.as_ref().map(|(_, v)| (v.worth(), slot.used)))
             .map_or(0, |(way, _)| way);
         let Some(slot) = set.get_mut(way) else {
-            return Inserted {
-                handle: Handle::NONE,
-                evicted: None,
-            };
+            return Inserted { handle: Handle::NONE, evicted: None };
         };
         let evicted = slot.entry.replace((key, value));
         slot.tag = tag;
@@ -175,10 +159,7 @@ impl<'m, K: Eq + Hash + Copy, V: Worth, const WAYS: usize> Table<'m, K, V, WAYS>
         if evicted.is_none() {
             self.len += 1;
         }
-        Inserted {
-            handle: handle(base + way, slot.generation),
-            evicted,
-        }
+        Inserted { handle: handle(base + way, slot.generation), evicted }
     }
 
     /// The entry behind a handle, unless it has left.
@@ -225,10 +206,7 @@ impl<'m, K: Eq + Hash + Copy, V: Worth, const WAYS: usize> Table<'m, K, V, WAYS>
 
 fn handle(index: usize, generation: u32) -> Handle {
     // Tables are far smaller than 2^32 places.
-    Handle {
-        index: index as u32,
-        generation,
-    }
+    Handle { index: index as u32, generation }
 }
 
 #[cfg(test)]
@@ -255,9 +233,7 @@ mod tests {
             table.insert(key, Value(worth, key), Timestamp::from_secs(u64::from(key)));
         }
         assert!(table.find(&2, Timestamp::from_secs(10)).is_some());
-        let evicted = table
-            .insert(9, Value(0, 9), Timestamp::from_secs(11))
-            .evicted;
+        let evicted = table.insert(9, Value(0, 9), Timestamp::from_secs(11)).evicted;
         assert_eq!(evicted, Some((3, Value(1, 3))));
         assert_eq!(table.len(), 4);
     }

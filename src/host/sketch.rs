@@ -41,9 +41,7 @@ pub struct Distinct {
 
 impl Distinct {
     /// Nothing seen yet.
-    pub const EMPTY: Self = Self {
-        last: [NEVER; PLACES],
-    };
+    pub const EMPTY: Self = Self { last: [NEVER; PLACES] };
 
     /// Notes a value by its hash.
     #[inline]
@@ -60,11 +58,7 @@ impl Distinct {
         let now = (second % CYCLE) as u8;
         let mut count = 0;
         for place in &mut self.last {
-            let age = if now >= *place {
-                now - *place
-            } else {
-                now + (CYCLE as u8 - *place)
-            };
+            let age = if now >= *place { now - *place } else { now + (CYCLE as u8 - *place) };
             let fresh = *place != NEVER && age < WINDOW;
             if fresh {
                 count += 1;

@@ -85,10 +85,7 @@ impl Windows {
             return;
         }
         if second - self.second >= LONG as u64 {
-            *self = Self {
-                second,
-                ..Self::EMPTY
-            };
+            *self = Self { second, ..Self::EMPTY };
             return;
         }
         while self.second < second {
@@ -162,13 +159,7 @@ mod tests {
         windows.add(Counter::Publish, 5);
         assert_eq!(windows.last60(Counter::Publish), 65_535);
         windows.advance(110);
-        assert_eq!(
-            (
-                windows.last10(Counter::Publish),
-                windows.last60(Counter::Publish)
-            ),
-            (0, 65_535)
-        );
+        assert_eq!((windows.last10(Counter::Publish), windows.last60(Counter::Publish)), (0, 65_535));
         windows.advance(160);
         assert!(windows.is_empty());
     }

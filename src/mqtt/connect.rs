@@ -44,11 +44,7 @@ pub fn parse<'a>(mut fields: Fields<'a>, violations: &mut Violations) -> Connect
     connect
 }
 
-fn read<'a>(
-    fields: &mut Fields<'a>,
-    connect: &mut Connect<'a>,
-    violations: &mut Violations,
-) -> Option<()> {
+fn read<'a>(fields: &mut Fields<'a>, connect: &mut Connect<'a>, violations: &mut Violations) -> Option<()> {
     let name = fields.binary()?;
     if !matches!(name, b"MQTT" | b"MQIsdp") {
         violations.add(Violation::ProtocolName);
@@ -58,9 +54,7 @@ fn read<'a>(
     match Version::from_level(level) {
         Some(version) => {
             connect.version = version;
-            if (version == Version::V31) != (name == b"MQIsdp")
-                && matches!(name, b"MQTT" | b"MQIsdp")
-            {
+            if (version == Version::V31) != (name == b"MQIsdp") && matches!(name, b"MQTT" | b"MQIsdp") {
                 violations.add(Violation::ProtocolLevel);
             }
         }
@@ -144,10 +138,7 @@ pub fn parse_ack(mut fields: Fields<'_>, violations: &mut Violations) -> Option<
     if flags.is_some_and(|flags| flags & 0xfe != 0) {
         violations.add(Violation::ConnAck);
     }
-    Some(ConnAck {
-        session_present: flags? & 1 != 0,
-        code: code?,
-    })
+    Some(ConnAck { session_present: flags? & 1 != 0, code: code? })
 }
 
 #[cfg(test)]
@@ -156,10 +147,7 @@ mod tests {
 
     fn parsed(body: &[u8]) -> (Connect<'_>, Violations) {
         let mut violations = Violations::default();
-        let connect = parse(
-            Fields::new(body, u32::try_from(body.len()).unwrap()),
-            &mut violations,
-        );
+        let connect = parse(Fields::new(body, u32::try_from(body.len()).unwrap()), &mut violations);
         (connect, violations)
     }
 
@@ -187,10 +175,7 @@ mod tests {
     fn reads_5_with_properties_and_31_and_the_bridge_bit() {
         let (connect, violations) = parsed(b"\0\x04MQTT\x05\x02\0\x0a\x05\x11\0\0\0\x0a\0\x01c");
         assert!(violations.is_empty(), "{violations:?}");
-        assert_eq!(
-            (connect.version, connect.client_id),
-            (Version::V5, Some(&b"c"[..]))
-        );
+        assert_eq!((connect.version, connect.client_id), (Version::V5, Some(&b"c"[..])));
 
         let (connect, violations) = parsed(b"\0\x06MQIsdp\x83\x02\0\x0a\0\x01c");
         assert!(violations.is_empty(), "{violations:?}");
@@ -205,20 +190,14 @@ mod tests {
             (b"\0\x04MQTT\x03\x02\0\0\0\0", Violation::ProtocolLevel),
             (b"\0\x04MQTT\x04\x03\0\0\0\0", Violation::ConnectReserved),
             (b"\0\x04MQTT\x04\x0a\0\0\0\0", Violation::WillFlags),
-            (
-                b"\0\x04MQTT\x04\x42\0\0\0\0\0\0",
-                Violation::PasswordWithoutUser,
-            ),
+            (b"\0\x04MQTT\x04\x42\0\0\0\0\0\0", Violation::PasswordWithoutUser),
             (b"\0\x04MQTT\x04\0\0\0\0\0", Violation::EmptyClientId),
             (b"\0\x04MQTT\x04\x02\0\0\0\x05a", Violation::Truncated),
             (b"\0\x04MQTT\x04\x02\0\0\0\x01aXX", Violation::Trailing),
             (b"\0\x04MQTT\x04\x02\0\0\0\x01\0", Violation::NulInString),
         ] {
             let (_, violations) = parsed(body);
-            assert!(
-                violations.has(expected),
-                "{expected:?} in {body:?}, got {violations:?}"
-            );
+            assert!(violations.has(expected), "{expected:?} in {body:?}, got {violations:?}");
             assert_eq!(violations.len(), 1, "{body:?}");
         }
         // Version 5 allows a password alone.
@@ -230,28 +209,15 @@ mod tests {
         let ack = |octets: &[u8]| {
             let mut violations = Violations::default();
             (
-                parse_ack(
-                    Fields::new(octets, u32::try_from(octets.len()).unwrap()),
-                    &mut violations,
-                ),
+                parse_ack(Fields::new(octets, u32::try_from(octets.len()).unwrap()), &mut violations),
                 violations,
             )
         };
         let (accepted, none) = ack(&[1, 0]);
-        assert_eq!(
-            accepted,
-            Some(ConnAck {
-                session_present: true,
-                code: 0
-            })
-        );
+        assert_eq!(accepted, Some(ConnAck { session_present: true, code: 0 }));
         assert!(none.is_empty());
         assert!(ack(&[0, 5, 0]).0.is_some_and(|a| a.refuses_credentials()));
-        assert!(
-            ack(&[0, 3])
-                .0
-                .is_some_and(|a| a.refuses() && !a.refuses_credentials())
-        );
+        assert!(ack(&[0, 3]).0.is_some_and(|a| a.refuses() && !a.refuses_credentials()));
         assert!(ack(&[2, 0]).1.has(Violation::ConnAck));
         assert!(ack(&[0]).1.has(Violation::Truncated));
     }

@@ -18,14 +18,8 @@ impl<'a> Fields<'a> {
     /// Over `head`, the first octets of a packet's `remaining_length`.
     #[must_use]
     pub fn new(head: &'a [u8], remaining_length: u32) -> Self {
-        let missing = usize::try_from(remaining_length)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(head.len());
-        Self {
-            rest: head,
-            missing,
-            ran_out: false,
-        }
+        let missing = usize::try_from(remaining_length).unwrap_or(usize::MAX).saturating_sub(head.len());
+        Self { rest: head, missing, ran_out: false }
     }
 
     /// The octets not read yet.
@@ -61,9 +55,7 @@ impl<'a> Fields<'a> {
 
     /// A two-octet integer (section 1.5.2).
     pub fn two_octets(&mut self) -> Option<u16> {
-        self.take(2)
-            .and_then(|octets| octets.first_chunk().copied())
-            .map(u16::from_be_bytes)
+        self.take(2).and_then(|octets| octets.first_chunk().copied()).map(u16::from_be_bytes)
     }
 
     /// Binary data with a two-octet length (section 1.5.6); also a string before its text is checked.
@@ -149,11 +141,7 @@ pub fn varint(octets: &[u8]) -> Varint {
             return Varint::Value { value, len: i + 1 };
         }
     }
-    if octets.len() >= 4 {
-        Varint::TooLong
-    } else {
-        Varint::Incomplete
-    }
+    if octets.len() >= 4 { Varint::TooLong } else { Varint::Incomplete }
 }
 
 #[cfg(test)]

@@ -28,12 +28,7 @@ enum State {
     /// At a boundary, with the first octets of a fixed header that was split (0 to 4 of them).
     Header { octets: [u8; 4], len: u8 },
     /// In a packet whose head waits in the ring. `missing` octets of the packet are still to come.
-    Head {
-        first: u8,
-        remaining_length: u32,
-        missing: u32,
-        ticket: Option<Ticket>,
-    },
+    Head { first: u8, remaining_length: u32, missing: u32, ticket: Option<Ticket> },
     /// In a packet that was handed on already.
     Skip { missing: u32 },
     /// Boundaries lost.
@@ -46,10 +41,7 @@ pub struct Framer {
     state: State,
 }
 
-const BOUNDARY: State = State::Header {
-    octets: [0; 4],
-    len: 0,
-};
+const BOUNDARY: State = State::Header { octets: [0; 4], len: 0 };
 
 impl Framer {
     /// At the start of a connection.
@@ -64,38 +56,17 @@ impl Framer {
     }
 
     /// Takes the next octets, handing on what is found. `octets` begin where a segment began.
-    pub fn push(
-        &mut self,
-        mut octets: &[u8],
-        ring: &mut HeadRing<'_>,
-        found: &mut impl FnMut(Item<'_>),
-    ) {
+    pub fn push(&mut self, mut octets: &[u8], ring: &mut HeadRing<'_>, found: &mut impl FnMut(Item<'_>)) {
         while !octets.is_empty() {
             octets = match self.state {
-                State::Header {
-                    octets: kept,
-                    len: 0,
-                } => {
+                State::Header { octets: kept, len: 0 } => {
                     let _ = kept;
                     self.at_boundary(octets, ring, found)
                 }
-                State::Header { octets: kept, len } => {
-                    self.in_header(kept, len, octets, ring, found)
+                State::Header { octets: kept, len } => self.in_header(kept, len, octets, ring, found),
+                State::Head { first, remaining_length, missing, ticket } => {
+                    self.in_head(first, remaining_length, missing, ticket, octets, ring, found)
                 }
-                State::Head {
-                    first,
-                    remaining_length,
-                    missing,
-                    ticket,
-                } => self.in_head(
-                    first,
-                    remaining_length,
-                    missing,
-                    ticket,
-                    octets,
-                    ring,
-                    found,
-                ),
                 State::Skip { missing } => self.in_skip(missing, octets),
                 State::Lost => self.resynchronise(octets, found),
             };
@@ -105,25 +76,12 @@ impl Framer {
     /// Octets that were not captured. Inside a packet whose end lies beyond them nothing is lost but they.
     pub fn gap(&mut self, len: u32, ring: &mut HeadRing<'_>, found: &mut impl FnMut(Item<'_>)) {
         self.state = match self.state {
-            State::Skip { missing } if len < missing => State::Skip {
-                missing: missing - len,
-            },
+            State::Skip { missing } if len < missing => State::Skip { missing: missing - len },
             State::Skip { missing } if len == missing => BOUNDARY,
-            State::Head {
-                first,
-                remaining_length,
-                missing,
-                ticket,
-            } => {
+            State::Head { first, remaining_length, missing, ticket } => {
                 // What was captured of the head is all there will be.
-                let head = ticket
-                    .and_then(|ticket| ring.get(ticket))
-                    .unwrap_or_default();
-                found(Item::Packet(RawPacket {
-                    first,
-                    remaining_length,
-                    head,
-                }));
+                let head = ticket.and_then(|ticket| ring.get(ticket)).unwrap_or_default();
+                found(Item::Packet(RawPacket { first, remaining_length, head }));
                 match missing.checked_sub(len) {
                     Some(0) => BOUNDARY,
                     Some(missing) => State::Skip { missing },
@@ -153,13 +111,8 @@ impl Framer {
             Varint::Incomplete => {
                 // At most the first octet and three of the length.
                 let mut kept = [0; 4];
-                kept.iter_mut()
-                    .zip(octets)
-                    .for_each(|(to, from)| *to = *from);
-                self.state = State::Header {
-                    octets: kept,
-                    len: octets.len().min(4) as u8,
-                };
+                kept.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
+                self.state = State::Header { octets: kept, len: octets.len().min(4) as u8 };
                 &[]
             }
             Varint::TooLong => {
@@ -186,10 +139,7 @@ impl Framer {
             return octets;
         };
         let mut header = [0; 5];
-        header
-            .iter_mut()
-            .zip(kept)
-            .for_each(|(to, from)| *to = from);
+        header.iter_mut().zip(kept).for_each(|(to, from)| *to = from);
         if let Some(place) = header.get_mut(usize::from(len)) {
             *place = *next;
         }
@@ -200,10 +150,7 @@ impl Framer {
                 if let Some(place) = kept.get_mut(usize::from(len)) {
                     *place = *next;
                 }
-                self.state = State::Header {
-                    octets: kept,
-                    len: len + 1,
-                };
+                self.state = State::Header { octets: kept, len: len + 1 };
                 rest
             }
             Varint::TooLong => {
@@ -228,28 +175,15 @@ impl Framer {
         let whole = remaining_length as usize;
         if let Some((body, rest)) = octets.split_at_checked(whole) {
             self.state = BOUNDARY;
-            found(Item::Packet(RawPacket {
-                first,
-                remaining_length,
-                head: body,
-            }));
+            found(Item::Packet(RawPacket { first, remaining_length, head: body }));
             return rest;
         }
         let missing = remaining_length.saturating_sub(count(octets.len()));
         if octets.len() >= HEAD_BYTES {
             self.state = State::Skip { missing };
-            found(Item::Packet(RawPacket {
-                first,
-                remaining_length,
-                head: octets,
-            }));
+            found(Item::Packet(RawPacket { first, remaining_length, head: octets }));
         } else {
-            self.state = State::Head {
-                first,
-                remaining_length,
-                missing,
-                ticket: ring.put(octets),
-            };
+            self.state = State::Head { first, remaining_length, missing, ticket: ring.put(octets) };
         }
         &[]
     }
@@ -264,32 +198,17 @@ impl Framer {
         ring: &mut HeadRing<'_>,
         found: &mut impl FnMut(Item<'_>),
     ) -> &'o [u8] {
-        let (mine, rest) = octets
-            .split_at_checked(missing as usize)
-            .unwrap_or((octets, &[]));
+        let (mine, rest) = octets.split_at_checked(missing as usize).unwrap_or((octets, &[]));
         let kept = ticket.and_then(|ticket| ring.extend(ticket, mine));
         let missing = missing.saturating_sub(count(mine.len()));
         let head = ticket.and_then(|ticket| ring.get(ticket));
         let head_is_full =
             kept.is_none_or(|kept| kept < mine.len()) || head.is_none_or(|h| h.len() == HEAD_BYTES);
         if missing == 0 || head_is_full {
-            found(Item::Packet(RawPacket {
-                first,
-                remaining_length,
-                head: head.unwrap_or_default(),
-            }));
-            self.state = if missing == 0 {
-                BOUNDARY
-            } else {
-                State::Skip { missing }
-            };
+            found(Item::Packet(RawPacket { first, remaining_length, head: head.unwrap_or_default() }));
+            self.state = if missing == 0 { BOUNDARY } else { State::Skip { missing } };
         } else {
-            self.state = State::Head {
-                first,
-                remaining_length,
-                missing,
-                ticket,
-            };
+            self.state = State::Head { first, remaining_length, missing, ticket };
         }
         rest
     }
@@ -301,9 +220,7 @@ impl Framer {
                 rest
             }
             None => {
-                self.state = State::Skip {
-                    missing: missing - count(octets.len()),
-                };
+                self.state = State::Skip { missing: missing - count(octets.len()) };
                 &[]
             }
         }
@@ -311,11 +228,7 @@ impl Framer {
 
     /// Looks whether this segment begins at a boundary; if not, it is passed over.
     #[cold]
-    fn resynchronise<'o>(
-        &mut self,
-        octets: &'o [u8],
-        found: &mut impl FnMut(Item<'_>),
-    ) -> &'o [u8] {
+    fn resynchronise<'o>(&mut self, octets: &'o [u8], found: &mut impl FnMut(Item<'_>)) -> &'o [u8] {
         if tiles(octets) {
             self.state = BOUNDARY;
             octets
@@ -382,11 +295,9 @@ mod tests {
 
     fn note(item: Item<'_>) -> Seen {
         match item {
-            Item::Packet(p) => Seen::Packet(
-                p.first,
-                p.remaining_length,
-                p.head[..p.head.len().min(HEAD_BYTES)].to_vec(),
-            ),
+            Item::Packet(p) => {
+                Seen::Packet(p.first, p.remaining_length, p.head[..p.head.len().min(HEAD_BYTES)].to_vec())
+            }
             Item::BadLength => Seen::BadLength,
             Item::Skipped(n) => Seen::Skipped(n),
         }
@@ -409,10 +320,7 @@ mod tests {
 
     #[test]
     fn many_in_one_segment() {
-        let seen = frame_up(
-            &mut Framer::AT_START.clone(),
-            &[b"\xc0\0\x30\x03\0\x01a\xd0\0"],
-        );
+        let seen = frame_up(&mut Framer::AT_START.clone(), &[b"\xc0\0\x30\x03\0\x01a\xd0\0"]);
         assert_eq!(
             seen,
             [
@@ -426,15 +334,8 @@ mod tests {
     #[test]
     fn a_length_of_five_octets_loses_the_boundary_until_a_segment_begins_with_one() {
         let mut framer = Framer::AT_START;
-        let seen = frame_up(
-            &mut framer,
-            &[
-                b"\x30\xff\xff\xff\xff\x01",
-                b"garbage",
-                b"\xc0\0",
-                b"\x30\x03\0\x01a",
-            ],
-        );
+        let seen =
+            frame_up(&mut framer, &[b"\x30\xff\xff\xff\xff\x01", b"garbage", b"\xc0\0", b"\x30\x03\0\x01a"]);
         assert_eq!(
             seen,
             [

@@ -101,12 +101,8 @@ impl PacketType {
     #[must_use]
     pub const fn sender(self) -> Option<Direction> {
         match self {
-            Self::Connect | Self::Subscribe | Self::Unsubscribe | Self::PingReq => {
-                Some(Direction::ToServer)
-            }
-            Self::ConnAck | Self::SubAck | Self::UnsubAck | Self::PingResp => {
-                Some(Direction::ToClient)
-            }
+            Self::Connect | Self::Subscribe | Self::Unsubscribe | Self::PingReq => Some(Direction::ToServer),
+            Self::ConnAck | Self::SubAck | Self::UnsubAck | Self::PingResp => Some(Direction::ToClient),
             _ => None,
         }
     }
@@ -128,10 +124,7 @@ impl PacketType {
 pub fn is_plausible(first: u8, remaining_length: u32) -> bool {
     let packet_type = PacketType::of(first);
     let flags = first & 0x0f;
-    if packet_type
-        .fixed_flags()
-        .is_some_and(|expected| expected != flags)
-    {
+    if packet_type.fixed_flags().is_some_and(|expected| expected != flags) {
         return false;
     }
     match packet_type {
@@ -203,37 +196,23 @@ pub fn parse<'a>(raw: &RawPacket<'a>, direction: Direction, version: Version) ->
     let packet_type = PacketType::of(raw.first);
     let mut violations = Violations::default();
     let flags = raw.first & 0x0f;
-    if packet_type
-        .fixed_flags()
-        .is_some_and(|expected| expected != flags)
-    {
+    if packet_type.fixed_flags().is_some_and(|expected| expected != flags) {
         violations.add(Violation::ReservedFlags);
     }
-    if packet_type
-        .sender()
-        .is_some_and(|sender| sender != direction)
-    {
+    if packet_type.sender().is_some_and(|sender| sender != direction) {
         violations.add(Violation::WrongDirection);
     }
     let mut fields = Fields::new(raw.head, raw.remaining_length);
     let body = match packet_type {
-        PacketType::Publish => {
-            Body::Publish(publish::parse(flags, fields, version, &mut violations))
-        }
+        PacketType::Publish => Body::Publish(publish::parse(flags, fields, version, &mut violations)),
         PacketType::Connect => Body::Connect(connect::parse(fields, &mut violations)),
         PacketType::ConnAck => Body::ConnAck(connect::parse_ack(fields, &mut violations)),
-        PacketType::Subscribe => Body::Subscribe(subscribe::parse(
-            Kind::Subscribe,
-            fields,
-            version,
-            &mut violations,
-        )),
-        PacketType::Unsubscribe => Body::Unsubscribe(subscribe::parse(
-            Kind::Unsubscribe,
-            fields,
-            version,
-            &mut violations,
-        )),
+        PacketType::Subscribe => {
+            Body::Subscribe(subscribe::parse(Kind::Subscribe, fields, version, &mut violations))
+        }
+        PacketType::Unsubscribe => {
+            Body::Unsubscribe(subscribe::parse(Kind::Unsubscribe, fields, version, &mut violations))
+        }
         PacketType::PubAck
         | PacketType::PubRec
         | PacketType::PubRel
@@ -260,11 +239,7 @@ pub fn parse<'a>(raw: &RawPacket<'a>, direction: Direction, version: Version) ->
             Body::Bare
         }
     };
-    ControlPacket {
-        packet_type,
-        body,
-        violations,
-    }
+    ControlPacket { packet_type, body, violations }
 }
 
 #[cfg(test)]
@@ -272,76 +247,32 @@ mod tests {
     use super::*;
 
     fn read(octets: &[u8], direction: Direction, version: Version) -> ControlPacket<'_> {
-        let raw = RawPacket {
-            first: octets[0],
-            remaining_length: u32::from(octets[1]),
-            head: &octets[2..],
-        };
+        let raw = RawPacket { first: octets[0], remaining_length: u32::from(octets[1]), head: &octets[2..] };
         parse(&raw, direction, version)
     }
 
     #[test]
     fn acknowledgements_and_pings() {
         let ack = read(&[0x40, 2, 0, 9], Direction::ToClient, Version::V311);
-        assert_eq!(
-            (ack.packet_type, ack.body),
-            (PacketType::PubAck, Body::Ack(Some(9)))
-        );
+        assert_eq!((ack.packet_type, ack.body), (PacketType::PubAck, Body::Ack(Some(9))));
         assert!(ack.violations.is_empty());
-        assert!(
-            read(&[0xc0, 0], Direction::ToServer, Version::V311)
-                .violations
-                .is_empty()
-        );
-        assert_eq!(
-            read(&[0xe0, 1, 0x8e], Direction::ToClient, Version::V5).body,
-            Body::Disconnect(0x8e)
-        );
+        assert!(read(&[0xc0, 0], Direction::ToServer, Version::V311).violations.is_empty());
+        assert_eq!(read(&[0xe0, 1, 0x8e], Direction::ToClient, Version::V5).body, Body::Disconnect(0x8e));
     }
 
     #[test]
     fn notes_what_is_wrong() {
         use Direction::{ToClient, ToServer};
         for (octets, direction, version, expected) in [
-            (
-                &[0x00, 0][..],
-                ToServer,
-                Version::V311,
-                Violation::ReservedType,
-            ),
+            (&[0x00, 0][..], ToServer, Version::V311, Violation::ReservedType),
             (&[0xf0, 0], ToServer, Version::V311, Violation::ReservedType),
-            (
-                &[0x60, 2, 0, 1],
-                ToServer,
-                Version::V311,
-                Violation::ReservedFlags,
-            ),
-            (
-                &[0xc1, 0],
-                ToServer,
-                Version::V311,
-                Violation::ReservedFlags,
-            ),
+            (&[0x60, 2, 0, 1], ToServer, Version::V311, Violation::ReservedFlags),
+            (&[0xc1, 0], ToServer, Version::V311, Violation::ReservedFlags),
             (&[0xc0, 1, 0], ToServer, Version::V311, Violation::Trailing),
-            (
-                &[0x20, 2, 0, 0],
-                ToServer,
-                Version::V311,
-                Violation::WrongDirection,
-            ),
-            (
-                &[0xc0, 0],
-                ToClient,
-                Version::V311,
-                Violation::WrongDirection,
-            ),
+            (&[0x20, 2, 0, 0], ToServer, Version::V311, Violation::WrongDirection),
+            (&[0xc0, 0], ToClient, Version::V311, Violation::WrongDirection),
             (&[0x40, 1, 0], ToServer, Version::V311, Violation::Truncated),
-            (
-                &[0x40, 2, 0, 0],
-                ToServer,
-                Version::V311,
-                Violation::PacketIdZero,
-            ),
+            (&[0x40, 2, 0, 0], ToServer, Version::V311, Violation::PacketIdZero),
         ] {
             let packet = read(octets, direction, version);
             assert!(
@@ -349,11 +280,7 @@ mod tests {
                 "{expected:?} {octets:?} {packet:?}"
             );
         }
-        assert!(
-            read(&[0xf0, 0], ToServer, Version::V5)
-                .violations
-                .is_empty()
-        );
+        assert!(read(&[0xf0, 0], ToServer, Version::V5).violations.is_empty());
     }
 
     #[test]

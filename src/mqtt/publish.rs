@@ -90,12 +90,8 @@ mod tests {
 
     fn parsed(flags: u8, body: &[u8], version: Version) -> (Publish<'_>, Violations) {
         let mut violations = Violations::default();
-        let publish = parse(
-            flags,
-            Fields::new(body, u32::try_from(body.len()).unwrap()),
-            version,
-            &mut violations,
-        );
+        let publish =
+            parse(flags, Fields::new(body, u32::try_from(body.len()).unwrap()), version, &mut violations);
         (publish, violations)
     }
 
@@ -103,19 +99,11 @@ mod tests {
     fn reads_each_qos() {
         let (publish, violations) = parsed(0x01, b"\0\x03a/bxyz", Version::V311);
         assert!(violations.is_empty());
-        assert_eq!(
-            (publish.topic, publish.retain, publish.payload_len),
-            (Some(&b"a/b"[..]), true, Some(3))
-        );
+        assert_eq!((publish.topic, publish.retain, publish.payload_len), (Some(&b"a/b"[..]), true, Some(3)));
         let (publish, violations) = parsed(0x0a, b"\0\x01a\x12\x34", Version::V311);
         assert!(violations.is_empty());
         assert_eq!(
-            (
-                publish.qos,
-                publish.dup,
-                publish.packet_id,
-                publish.payload_len
-            ),
+            (publish.qos, publish.dup, publish.packet_id, publish.payload_len),
             (1, true, Some(0x1234), Some(0))
         );
     }
@@ -123,23 +111,11 @@ mod tests {
     #[test]
     fn a_long_one_is_read_by_its_head() {
         let mut violations = Violations::default();
-        let publish = parse(
-            0x02,
-            Fields::new(b"\0\x01a\0\x07first", 1_000_005),
-            Version::V311,
-            &mut violations,
-        );
+        let publish =
+            parse(0x02, Fields::new(b"\0\x01a\0\x07first", 1_000_005), Version::V311, &mut violations);
         assert!(violations.is_empty());
-        assert_eq!(
-            (publish.packet_id, publish.payload_len),
-            (Some(7), Some(1_000_000))
-        );
-        let head_only = parse(
-            0,
-            Fields::new(b"\0\x20part", 500),
-            Version::V311,
-            &mut violations,
-        );
+        assert_eq!((publish.packet_id, publish.payload_len), (Some(7), Some(1_000_000)));
+        let head_only = parse(0, Fields::new(b"\0\x20part", 500), Version::V311, &mut violations);
         assert_eq!((head_only.topic, violations.is_empty()), (None, true));
     }
 
@@ -165,23 +141,10 @@ mod tests {
 
     #[test]
     fn odd_shapes() {
-        for topic in [
-            &b"$SYS/broker/uptime"[..],
-            b"$",
-            b"///////",
-            b"/../../../../",
-            b"a///b",
-            b"/",
-        ] {
+        for topic in [&b"$SYS/broker/uptime"[..], b"$", b"///////", b"/../../../../", b"a///b", b"/"] {
             assert!(is_odd_topic(topic), "{topic:?}");
         }
-        for topic in [
-            &b"a/b"[..],
-            b"/home/temp",
-            b"a//b",
-            b"$aws/things/x/shadow/update",
-            b"a/b.c/d",
-        ] {
+        for topic in [&b"a/b"[..], b"/home/temp", b"a//b", b"$aws/things/x/shadow/update", b"a/b.c/d"] {
             assert!(!is_odd_topic(topic), "{topic:?}");
         }
         for id in [&b"$"[..], b"#", b"a+b", &[b'x'; 680]] {

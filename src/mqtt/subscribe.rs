@@ -31,12 +31,7 @@ pub enum Kind {
 
 /// Reads a SUBSCRIBE or UNSUBSCRIBE as far as it was captured.
 #[must_use]
-pub fn parse(
-    kind: Kind,
-    mut fields: Fields<'_>,
-    version: Version,
-    violations: &mut Violations,
-) -> Filters {
+pub fn parse(kind: Kind, mut fields: Fields<'_>, version: Version, violations: &mut Violations) -> Filters {
     let mut filters = Filters::default();
     if read(kind, &mut fields, version, &mut filters, violations).is_some() && filters.count == 0 {
         violations.add(Violation::NoFilters);
@@ -81,8 +76,7 @@ fn note_filter(filter: &[u8], filters: &mut Filters, violations: &mut Violations
     let mut levels = filter.split(|octet| *octet == b'/').peekable();
     while let Some(level) = levels.next() {
         let has = |wanted| level.contains(&wanted);
-        if has(b'#') && (level.len() > 1 || levels.peek().is_some()) || has(b'+') && level.len() > 1
-        {
+        if has(b'#') && (level.len() > 1 || levels.peek().is_some()) || has(b'+') && level.len() > 1 {
             violations.add(Violation::MisplacedWildcard);
         }
         wildcard |= has(b'#') || has(b'+');
@@ -100,48 +94,20 @@ mod tests {
 
     fn parsed(kind: Kind, body: &[u8], version: Version) -> (Filters, Violations) {
         let mut violations = Violations::default();
-        let filters = parse(
-            kind,
-            Fields::new(body, u32::try_from(body.len()).unwrap()),
-            version,
-            &mut violations,
-        );
+        let filters =
+            parse(kind, Fields::new(body, u32::try_from(body.len()).unwrap()), version, &mut violations);
         (filters, violations)
     }
 
     #[test]
     fn reads_filters() {
-        let (filters, violations) = parsed(
-            Kind::Subscribe,
-            b"\0\x07\0\x03a/b\x01\0\x01#\x02",
-            Version::V311,
-        );
+        let (filters, violations) = parsed(Kind::Subscribe, b"\0\x07\0\x03a/b\x01\0\x01#\x02", Version::V311);
         assert!(violations.is_empty());
-        assert_eq!(
-            filters,
-            Filters {
-                packet_id: Some(7),
-                count: 2,
-                wildcards: 1,
-                reads_all: true
-            }
-        );
-        let (filters, violations) = parsed(
-            Kind::Subscribe,
-            b"\0\x07\x02\x0b\x05\0\x03+/b\x2d",
-            Version::V5,
-        );
+        assert_eq!(filters, Filters { packet_id: Some(7), count: 2, wildcards: 1, reads_all: true });
+        let (filters, violations) = parsed(Kind::Subscribe, b"\0\x07\x02\x0b\x05\0\x03+/b\x2d", Version::V5);
         assert!(violations.is_empty(), "{violations:?}");
-        assert_eq!(
-            (filters.count, filters.wildcards, filters.reads_all),
-            (1, 1, false)
-        );
-        assert_eq!(
-            parsed(Kind::Unsubscribe, b"\0\x07\0\x01a\0\x01b", Version::V311)
-                .0
-                .count,
-            2
-        );
+        assert_eq!((filters.count, filters.wildcards, filters.reads_all), (1, 1, false));
+        assert_eq!(parsed(Kind::Unsubscribe, b"\0\x07\0\x01a\0\x01b", Version::V311).0.count, 2);
     }
 
     #[test]
@@ -171,9 +137,6 @@ mod tests {
         for _ in 0..5000 {
             body.extend([0, 1, b'a', 0]);
         }
-        assert_eq!(
-            usize::from(parsed(Kind::Subscribe, &body, Version::V311).0.count),
-            MAX_FILTERS_READ
-        );
+        assert_eq!(usize::from(parsed(Kind::Subscribe, &body, Version::V311).0.count), MAX_FILTERS_READ);
     }
 }

@@ -65,21 +65,13 @@ impl BruteForce {
         }
     }
 
-    fn worker(
-        &self,
-        worker: u32,
-        place: &Place,
-        stop: &Stop,
-        meter: &Meter,
-        guess_number: &AtomicU64,
-    ) {
+    fn worker(&self, worker: u32, place: &Place, stop: &Stop, meter: &Meter, guess_number: &AtomicU64) {
         let mut random = place.random(worker);
         let mut pacer = Pacer::new(share(self.rate, self.workers));
         while pacer.turn(stop) && meter.take(u64::from(self.tries)) {
             let index = guess_number.fetch_add(1, Ordering::Relaxed);
             let users = self.users.max(1);
-            let user =
-                u32::try_from(index % u64::from(users)).expect("less than the number of users");
+            let user = u32::try_from(index % u64::from(users)).expect("less than the number of users");
             let password = words::password(index / u64::from(users), &mut random);
             let client_id = self.naming.name(index, &mut random);
             self.guess((&words::user(user), &password), &client_id, place, meter);

@@ -122,11 +122,7 @@ impl ConnectFlood {
             }
             Ending::Abandon | Ending::Polite | Ending::Hold => stream.write_all(&connect.encode()),
         });
-        Meter::count(if sent.is_ok() {
-            &meter.accepted
-        } else {
-            &meter.failed
-        });
+        Meter::count(if sent.is_ok() { &meter.accepted } else { &meter.failed });
         None
     }
 }

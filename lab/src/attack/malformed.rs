@@ -90,10 +90,7 @@ impl Malformed {
 impl Malformed {
     fn wants(&self, case: &Case) -> bool {
         (self.kind == Kind::All || case.kind == self.kind)
-            && self
-                .only
-                .as_ref()
-                .is_none_or(|text| case.name.contains(text))
+            && self.only.as_ref().is_none_or(|text| case.name.contains(text))
     }
 }
 
@@ -143,32 +140,14 @@ fn cases(version: Version, place: &Place, random: &mut Random) -> Vec<Case> {
         ("keep alive 3", id.as_str(), 3),
         ("keep alive 234 and no client id", "", 234),
     ] {
-        let connect = Connect {
-            client_id,
-            keep_alive,
-            ..ordinary.clone()
-        };
+        let connect = Connect { client_id, keep_alive, ..ordinary.clone() };
         add(name, Kind::Odd, connect.encode());
     }
-    for topic in [
-        "$SYS/x",
-        "$SYS/broker/version",
-        "$",
-        "///////",
-        "/../../../../",
-        "$CONTROL/x/v1",
-        "%s%n%x",
-        "a//b",
-    ] {
+    for topic in
+        ["$SYS/x", "$SYS/broker/version", "$", "///////", "/../../../../", "$CONTROL/x/v1", "%s%n%x", "a//b"]
+    {
         let mut bytes = ordinary.encode();
-        Publish {
-            topic,
-            payload: b"x",
-            qos: 0,
-            retain: false,
-            id: 0,
-        }
-        .encode_into(version, &mut bytes);
+        Publish { topic, payload: b"x", qos: 0, retain: false, id: 0 }.encode_into(version, &mut bytes);
         add("odd topic", Kind::Odd, bytes);
     }
     all
@@ -189,70 +168,29 @@ fn raw_connect(name: &[u8], level: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
 /// What must not be the first packet of a connection.
 fn first_packets(version: Version, ordinary: &Connect<'_>) -> Vec<(&'static str, Vec<u8>)> {
     let level = version.level();
-    let name: &[u8] = if version == Version::V31 {
-        b"MQIsdp"
-    } else {
-        b"MQTT"
-    };
+    let name: &[u8] = if version == Version::V31 { b"MQIsdp" } else { b"MQTT" };
     let id = b"\x00\x03abc";
     let mut twice = ordinary.encode();
     twice.extend(ordinary.encode());
     let mut truncated = ordinary.encode();
     truncated.truncate(truncated.len() / 2);
     let mut publish = Vec::new();
-    Publish {
-        topic: "a",
-        payload: b"x",
-        qos: 0,
-        retain: false,
-        id: 0,
-    }
-    .encode_into(version, &mut publish);
+    Publish { topic: "a", payload: b"x", qos: 0, retain: false, id: 0 }.encode_into(version, &mut publish);
     vec![
         ("3.1.0-1 first packet is not CONNECT", publish),
         ("3.1.0-2 CONNECT twice", twice),
         ("3.1.2-1 protocol name", raw_connect(b"MQTZ", level, 2, id)),
         ("3.1.2-2 protocol level", raw_connect(name, 99, 2, id)),
-        (
-            "3.1.2-3 reserved connect flag",
-            raw_connect(name, level, 3, id),
-        ),
-        (
-            "3.1.2-14 will QoS 3",
-            raw_connect(name, level, 0x1E, b"\x00\x03abc\x00\x01w\x00\x01m"),
-        ),
-        (
-            "3.1.2-13 will QoS without will",
-            raw_connect(name, level, 0x0A, id),
-        ),
-        (
-            "3.1.2-22 password flag without user name",
-            raw_connect(name, level, 0x42, b"\x00\x03abc\x00\x01p"),
-        ),
-        (
-            "3.1.2-19 user name missing",
-            raw_connect(name, level, 0x82, id),
-        ),
-        (
-            "3.1.3-3 client id missing",
-            raw_connect(name, level, 2, b""),
-        ),
-        (
-            "3.1.3-1 client id longer than the packet",
-            raw_connect(name, level, 2, b"\x00\x40ab"),
-        ),
-        (
-            "1.5.3-1 client id is not UTF-8",
-            raw_connect(name, level, 2, b"\x00\x03\xff\xfe\xc0"),
-        ),
-        (
-            "1.5.3-2 client id with U+0000",
-            raw_connect(name, level, 2, b"\x00\x03a\x00b"),
-        ),
-        (
-            "2.2.3 Remaining Length of five bytes",
-            b"\x10\xff\xff\xff\xff\x01\x00\x04MQTT".to_vec(),
-        ),
+        ("3.1.2-3 reserved connect flag", raw_connect(name, level, 3, id)),
+        ("3.1.2-14 will QoS 3", raw_connect(name, level, 0x1E, b"\x00\x03abc\x00\x01w\x00\x01m")),
+        ("3.1.2-13 will QoS without will", raw_connect(name, level, 0x0A, id)),
+        ("3.1.2-22 password flag without user name", raw_connect(name, level, 0x42, b"\x00\x03abc\x00\x01p")),
+        ("3.1.2-19 user name missing", raw_connect(name, level, 0x82, id)),
+        ("3.1.3-3 client id missing", raw_connect(name, level, 2, b"")),
+        ("3.1.3-1 client id longer than the packet", raw_connect(name, level, 2, b"\x00\x40ab")),
+        ("1.5.3-1 client id is not UTF-8", raw_connect(name, level, 2, b"\x00\x03\xff\xfe\xc0")),
+        ("1.5.3-2 client id with U+0000", raw_connect(name, level, 2, b"\x00\x03a\x00b")),
+        ("2.2.3 Remaining Length of five bytes", b"\x10\xff\xff\xff\xff\x01\x00\x04MQTT".to_vec()),
         ("2.2.1 packet type 0", b"\x00\x00".to_vec()),
         ("2.2.1 CONNACK from a client", b"\x20\x02\x00\x00".to_vec()),
         ("truncated CONNECT, then closed", truncated),
@@ -281,57 +219,24 @@ fn later_packets(version: Version, random: &mut Random) -> Vec<(&'static str, Ve
     let mut after_disconnect = b"\xe0\x00".to_vec();
     after_disconnect.extend(packet(0x30, &topic(b"a/b", b"", b"x")));
     let mut all = vec![
-        (
-            "3.3.1-4 PUBLISH QoS 3",
-            packet(0x36, &topic(b"a/b", b"\x00\x07", b"x")),
-        ),
-        (
-            "3.3.1-2 DUP with QoS 0",
-            packet(0x38, &topic(b"a/b", b"", b"x")),
-        ),
-        (
-            "3.3.2-2 wildcard in a topic name",
-            packet(0x30, &topic(b"a/#", b"", b"x")),
-        ),
-        (
-            "3.3.2-2 plus in a topic name",
-            packet(0x30, &topic(b"a/+/b", b"", b"x")),
-        ),
+        ("3.3.1-4 PUBLISH QoS 3", packet(0x36, &topic(b"a/b", b"\x00\x07", b"x"))),
+        ("3.3.1-2 DUP with QoS 0", packet(0x38, &topic(b"a/b", b"", b"x"))),
+        ("3.3.2-2 wildcard in a topic name", packet(0x30, &topic(b"a/#", b"", b"x"))),
+        ("3.3.2-2 plus in a topic name", packet(0x30, &topic(b"a/+/b", b"", b"x"))),
         ("4.7.3-1 empty topic", packet(0x30, &topic(b"", b"", b"x"))),
-        (
-            "3.3.2-1 topic is not UTF-8",
-            packet(0x30, &topic(b"\xff\xfe\xc0", b"", b"x")),
-        ),
-        (
-            "2.3.1-1 packet identifier 0",
-            packet(0x32, &topic(b"a/b", b"\x00\x00", b"x")),
-        ),
-        (
-            "2.3.1-1 no room for the identifier",
-            packet(0x32, b"\x00\x01a\x00"),
-        ),
+        ("3.3.2-1 topic is not UTF-8", packet(0x30, &topic(b"\xff\xfe\xc0", b"", b"x"))),
+        ("2.3.1-1 packet identifier 0", packet(0x32, &topic(b"a/b", b"\x00\x00", b"x"))),
+        ("2.3.1-1 no room for the identifier", packet(0x32, b"\x00\x01a\x00")),
         ("3.6.1-1 PUBREL flags", packet(0x60, b"\x00\x07")),
-        (
-            "3.8.1-1 SUBSCRIBE flags",
-            packet(0x80, &with_id(b"\x00\x01a\x00")),
-        ),
+        ("3.8.1-1 SUBSCRIBE flags", packet(0x80, &with_id(b"\x00\x01a\x00"))),
         ("3.8.3-3 SUBSCRIBE without filter", packet(0x82, id)),
-        (
-            "3.8.3-4 SUBSCRIBE QoS 3",
-            packet(0x82, &with_id(b"\x00\x01a\x03")),
-        ),
+        ("3.8.3-4 SUBSCRIBE QoS 3", packet(0x82, &with_id(b"\x00\x01a\x03"))),
         ("4.7.1-2 misplaced #", subscribe(version, 7, &[("a#/b", 0)])),
-        (
-            "more than 200 topic levels",
-            subscribe(version, 7, &[(&deep, 0)]),
-        ),
+        ("more than 200 topic levels", subscribe(version, 7, &[(&deep, 0)])),
         ("3.10.3-2 UNSUBSCRIBE without filter", packet(0xA2, id)),
         ("2.2.2-2 PINGREQ flags", b"\xc5\x00".to_vec()),
         ("3.14.1-1 DISCONNECT flags", b"\xe7\x00".to_vec()),
-        (
-            "2.2.1 SUBACK from a client",
-            packet(0x90, &with_id(b"\x00")),
-        ),
+        ("2.2.1 SUBACK from a client", packet(0x90, &with_id(b"\x00"))),
         ("2.2.1 packet type 15 in 3.1.1", b"\xf0\x00".to_vec()),
         ("3.14.4-2 PUBLISH after DISCONNECT", after_disconnect),
         ("truncated PUBLISH, then closed", truncated),
@@ -347,14 +252,8 @@ fn later_packets(version: Version, random: &mut Random) -> Vec<(&'static str, Ve
             ("3.3.2-8 topic alias 0", properties(b"\x23\x00\x00")),
             ("2.2.2-2 property twice", properties(b"\x01\x01\x01\x01")),
             ("2.2.2 unknown property", properties(b"\x7e\x00")),
-            (
-                "2.2.2 property of another packet",
-                properties(b"\x21\x00\x0a"),
-            ),
-            (
-                "3.3.2-14 response topic with a wildcard",
-                properties(b"\x08\x00\x03a/#"),
-            ),
+            ("2.2.2 property of another packet", properties(b"\x21\x00\x0a")),
+            ("3.3.2-14 response topic with a wildcard", properties(b"\x08\x00\x03a/#")),
         ]);
     }
     all
@@ -385,52 +284,27 @@ mod tests {
             clean: true,
             ..Connect::default()
         };
-        let bytes = all
-            .into_iter()
-            .find(|case| case.name.starts_with(name))
-            .expect("a case of that name")
-            .bytes;
-        bytes
-            .strip_prefix(connect.encode().as_slice())
-            .unwrap_or(&bytes)
-            .to_vec()
+        let bytes =
+            all.into_iter().find(|case| case.name.starts_with(name)).expect("a case of that name").bytes;
+        bytes.strip_prefix(connect.encode().as_slice()).unwrap_or(&bytes).to_vec()
     }
 
     #[test]
     fn violations_byte_by_byte() {
-        assert_eq!(
-            bytes_of("3.3.1-4", Version::V311),
-            b"\x36\x08\x00\x03a/b\x00\x07x"
-        );
-        assert_eq!(
-            bytes_of("3.3.2-2 wild", Version::V5),
-            b"\x30\x07\x00\x03a/#\x00x"
-        );
-        assert_eq!(
-            bytes_of("3.1.2-3", Version::V311),
-            b"\x10\x0f\x00\x04MQTT\x04\x03\x00\x3c\x00\x03abc"
-        );
+        assert_eq!(bytes_of("3.3.1-4", Version::V311), b"\x36\x08\x00\x03a/b\x00\x07x");
+        assert_eq!(bytes_of("3.3.2-2 wild", Version::V5), b"\x30\x07\x00\x03a/#\x00x");
+        assert_eq!(bytes_of("3.1.2-3", Version::V311), b"\x10\x0f\x00\x04MQTT\x04\x03\x00\x3c\x00\x03abc");
         assert_eq!(bytes_of("3.8.3-3", Version::V311), b"\x82\x02\x00\x07");
-        assert_eq!(
-            bytes_of("3.3.2-8", Version::V5),
-            b"\x30\x09\x00\x03a/b\x03\x23\x00\x00"
-        );
+        assert_eq!(bytes_of("3.3.2-8", Version::V5), b"\x30\x09\x00\x03a/b\x03\x23\x00\x00");
     }
 
     #[test]
     fn names_differ_and_every_version_has_both_kinds() {
         for version in [Version::V31, Version::V311, Version::V5] {
             let all = cases(version, &place(), &mut Random::new(3));
-            let violations: Vec<_> = all
-                .iter()
-                .filter(|case| case.kind == Kind::Violations)
-                .collect();
+            let violations: Vec<_> = all.iter().filter(|case| case.kind == Kind::Violations).collect();
             assert_eq!(
-                violations
-                    .iter()
-                    .map(|case| case.name)
-                    .collect::<HashSet<_>>()
-                    .len(),
+                violations.iter().map(|case| case.name).collect::<HashSet<_>>().len(),
                 violations.len()
             );
             assert!(violations.len() >= 38, "{}", violations.len());

@@ -123,30 +123,18 @@ impl Place {
     /// How to connect.
     #[must_use]
     pub const fn dial(&self) -> Dial {
-        Dial {
-            target: self.target,
-            from: self.from,
-            nodelay: true,
-        }
+        Dial { target: self.target, from: self.from, nodelay: true }
     }
 
     /// The randomness of one of several workers.
     #[must_use]
     pub fn random(&self, worker: u32) -> Random {
-        Random::new(
-            self.seed
-                .wrapping_add(u64::from(worker).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
-        )
+        Random::new(self.seed.wrapping_add(u64::from(worker).wrapping_mul(0x9E37_79B9_7F4A_7C15)))
     }
 
     /// A CONNECT with the credentials of this place.
     #[must_use]
-    pub fn connect<'a>(
-        &'a self,
-        version: Version,
-        client_id: &'a str,
-        keep_alive: u16,
-    ) -> Connect<'a> {
+    pub fn connect<'a>(&'a self, version: Version, client_id: &'a str, keep_alive: u16) -> Connect<'a> {
         Connect {
             version,
             client_id,
@@ -176,9 +164,7 @@ impl Meter {
     fn take(&self, most: u64) -> bool {
         let most = most.min(MOST_ACTIONS);
         self.done
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |done| {
-                (done < most).then_some(done + 1)
-            })
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |done| (done < most).then_some(done + 1))
             .is_ok()
     }
 
@@ -231,16 +217,8 @@ mod tests {
     #[test]
     fn options_from_a_file_have_the_defaults_of_the_command_line() {
         let from_file: Attack = toml::from_str("class = \"mqtt_bruteforce\"\ntries = 7").unwrap();
-        let Attack::MqttBruteforce(attack) = from_file else {
-            panic!("wrong class")
-        };
-        assert_eq!(
-            attack,
-            bruteforce::BruteForce {
-                tries: 7,
-                ..defaults()
-            }
-        );
+        let Attack::MqttBruteforce(attack) = from_file else { panic!("wrong class") };
+        assert_eq!(attack, bruteforce::BruteForce { tries: 7, ..defaults() });
         assert!(
             toml::from_str::<Attack>("class = \"mqtt_bruteforce\"\ntrees = 7").is_err(),
             "unknown keys are refused"

@@ -83,18 +83,10 @@ impl PublishFlood {
         });
         // What was written to an open session counts as accepted: with quality of service 0 no one says more.
         let done = meter.done.load(std::sync::atomic::Ordering::Relaxed);
-        meter
-            .accepted
-            .store(done, std::sync::atomic::Ordering::Relaxed);
+        meter.accepted.store(done, std::sync::atomic::Ordering::Relaxed);
     }
 
-    fn flood(
-        &self,
-        mut session: Session,
-        random: &mut Random,
-        stop: &Stop,
-        meter: &Meter,
-    ) -> io::Result<()> {
+    fn flood(&self, mut session: Session, random: &mut Random, stop: &Stop, meter: &Meter) -> io::Result<()> {
         let payload = random.text(self.payload as usize).into_bytes();
         let coalesce = self.coalesce.clamp(1, 5000);
         let mut pacer = Pacer::new(share(self.rate, self.connections) / f64::from(coalesce));
@@ -107,14 +99,8 @@ impl PublishFlood {
                 }
                 let topic = format!("load/data/{}", random.between((0, self.topics.max(1) - 1)));
                 let id = session.packet_id();
-                Publish {
-                    topic: &topic,
-                    payload: &payload,
-                    qos: self.qos,
-                    retain: self.retain,
-                    id,
-                }
-                .encode_into(self.protocol, &mut bytes);
+                Publish { topic: &topic, payload: &payload, qos: self.qos, retain: self.retain, id }
+                    .encode_into(self.protocol, &mut bytes);
             }
             if bytes.is_empty() {
                 break;

@@ -65,9 +65,9 @@ impl Default for TcpScan {
 
 /// Ports that any scanner tries first.
 const COMMON: [u16; 40] = [
-    21, 22, 23, 25, 53, 80, 81, 88, 110, 111, 135, 139, 143, 443, 445, 502, 554, 631, 993, 995,
-    1080, 1433, 1883, 1900, 2323, 3000, 3306, 3389, 5000, 5060, 5432, 5683, 5900, 6379, 8000, 8080,
-    8443, 8883, 9000, 9100,
+    21, 22, 23, 25, 53, 80, 81, 88, 110, 111, 135, 139, 143, 443, 445, 502, 554, 631, 993, 995, 1080, 1433,
+    1883, 1900, 2323, 3000, 3306, 3389, 5000, 5060, 5432, 5683, 5900, 6379, 8000, 8080, 8443, 8883, 9000,
+    9100,
 ];
 
 impl TcpScan {
@@ -83,13 +83,7 @@ impl TcpScan {
                         if !pacer.turn(stop) || !meter.take(u64::from(self.count)) {
                             break;
                         }
-                        self.probe(
-                            &Dial {
-                                target: place.target.at_port(*port),
-                                ..place.dial()
-                            },
-                            meter,
-                        );
+                        self.probe(&Dial { target: place.target.at_port(*port), ..place.dial() }, meter);
                     }
                 });
             }
@@ -122,8 +116,7 @@ impl TcpScan {
                 .take(count)
                 .collect(),
             Ports::Range => {
-                let start =
-                    u16::try_from(random.between((1, 40_000))).expect("below the largest port");
+                let start = u16::try_from(random.between((1, 40_000))).expect("below the largest port");
                 (start..=u16::MAX).take(count).collect()
             }
         };
@@ -151,11 +144,7 @@ mod tests {
             seed,
         };
         for ports in [Ports::Common, Ports::Range] {
-            let scan = TcpScan {
-                ports,
-                count: 1000,
-                ..TcpScan::default()
-            };
+            let scan = TcpScan { ports, count: 1000, ..TcpScan::default() };
             let list = scan.list(&place(1));
             assert_eq!(list.iter().collect::<HashSet<_>>().len(), 1000);
             assert_eq!(list, scan.list(&place(1)));

@@ -112,11 +112,7 @@ impl SlowDos {
                 let stream = Session::connect(&place.dial(), &connect)?.into_stream();
                 // From here on only bytes are written; a full send buffer must not hold up the others.
                 stream.set_nonblocking(true)?;
-                Held {
-                    stream,
-                    unsent: Vec::new(),
-                    due,
-                }
+                Held { stream, unsent: Vec::new(), due }
             }
             Slowness::Split => {
                 let mut stream = place.dial().open()?;
@@ -124,11 +120,7 @@ impl SlowDos {
                 let (head, tail) = bytes.split_at(bytes.len().saturating_sub(2));
                 stream.write_all(head)?;
                 stream.write_all(tail)?;
-                Held {
-                    stream,
-                    unsent: Vec::new(),
-                    due,
-                }
+                Held { stream, unsent: Vec::new(), due }
             }
             Slowness::Drip => {
                 let mut stream = place.dial().open()?;
@@ -138,11 +130,7 @@ impl SlowDos {
                 stream.write_all(&unsent[..2])?;
                 unsent.drain(..2);
                 unsent.reverse();
-                Held {
-                    stream,
-                    unsent,
-                    due,
-                }
+                Held { stream, unsent, due }
             }
         })
     }

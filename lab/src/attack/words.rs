@@ -63,9 +63,7 @@ pub(super) fn user(index: u32) -> String {
 
 /// A password: a common one at first, then made-up ones.
 pub(super) fn password(index: u64, random: &mut Random) -> String {
-    let common = usize::try_from(index)
-        .ok()
-        .and_then(|index| PASSWORDS.get(index));
+    let common = usize::try_from(index).ok().and_then(|index| PASSWORDS.get(index));
     if let Some(word) = common {
         return (*word).into();
     }

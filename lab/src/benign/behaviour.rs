@@ -51,11 +51,7 @@ impl<'a> Behaviour<'a> {
     /// The plan of this device, from its own seed.
     #[must_use]
     pub fn new(device: &'a Device) -> Self {
-        Self {
-            device,
-            random: Random::new(device.seed),
-            actions: 0,
-        }
+        Self { device, random: Random::new(device.seed), actions: 0 }
     }
 
     /// The topic filters that the device subscribes to as soon as a session begins.
@@ -63,10 +59,9 @@ impl<'a> Behaviour<'a> {
     pub fn filters(&self) -> Vec<String> {
         let id = &self.device.client_id;
         match self.device.profile {
-            Profile::Actuator => vec![
-                format!("site/{id}/set"),
-                format!("site/group-{}/set", self.device.seed % 4),
-            ],
+            Profile::Actuator => {
+                vec![format!("site/{id}/set"), format!("site/group-{}/set", self.device.seed % 4)]
+            }
             Profile::Dashboard => (0..self.device.topics)
                 .map(|topic| format!("site/+/{}", MEASURES[usize::from(topic) % MEASURES.len()]))
                 .collect(),
@@ -89,11 +84,7 @@ impl<'a> Behaviour<'a> {
         let steady = self.random.between_f64((0.97, 1.03)) * interval;
         let by_chance = self.random.exponential(interval);
         let burst = self.device.burst;
-        let stay = |after: f64, messages| Step {
-            after: millis(after),
-            messages,
-            then: Then::Stay,
-        };
+        let stay = |after: f64, messages| Step { after: millis(after), messages, then: Then::Stay };
         match self.device.profile {
             Profile::Random => stay(by_chance, self.readings(1)),
             Profile::Event => {
@@ -115,10 +106,9 @@ impl<'a> Behaviour<'a> {
                 let count = u16::try_from(self.random.between((1, u32::from(burst)))).unwrap_or(1);
                 stay(steady, self.readings(count))
             }
-            Profile::Discovery if first => stay(
-                self.random.between_f64((10.0, 200.0)),
-                self.announcements(burst),
-            ),
+            Profile::Discovery if first => {
+                stay(self.random.between_f64((10.0, 200.0)), self.announcements(burst))
+            }
             Profile::Standby => stay(steady, Vec::new()),
             Profile::Flaky if self.actions > u32::from(burst) => Step {
                 after: millis(steady),
@@ -158,9 +148,7 @@ impl<'a> Behaviour<'a> {
 
     fn reading(&mut self) -> Message {
         let id = &self.device.client_id;
-        let topic = self
-            .random
-            .between((0, u32::from(self.device.topics.max(1)) - 1)) as usize;
+        let topic = self.random.between((0, u32::from(self.device.topics.max(1)) - 1)) as usize;
         let measure = MEASURES[topic % MEASURES.len()];
         let topic = if self.device.profile == Profile::Bridge {
             format!("site/{id}.{:02}/{measure}", topic / MEASURES.len())
@@ -187,10 +175,7 @@ impl<'a> Behaviour<'a> {
     fn announcements(&mut self, count: u16) -> Vec<Message> {
         (0..count)
             .map(|index| Message {
-                topic: format!(
-                    "homeassistant/sensor/{}/e{index:03}/config",
-                    self.device.client_id
-                ),
+                topic: format!("homeassistant/sensor/{}/e{index:03}/config", self.device.client_id),
                 payload: self.payload(),
                 retain: true,
             })
@@ -271,10 +256,7 @@ mod tests {
             let first = behaviour.step();
             assert_eq!(first.messages.len(), usize::from(device.burst));
             assert!(
-                first
-                    .messages
-                    .iter()
-                    .all(|message| message.retain && message.topic.ends_with("/config"))
+                first.messages.iter().all(|message| message.retain && message.topic.ends_with("/config"))
             );
             assert_eq!(behaviour.step().messages.len(), 1);
         }
@@ -283,18 +265,11 @@ mod tests {
     #[test]
     fn a_battery_device_leaves_and_a_flaky_one_vanishes() {
         let battery = device(Profile::Battery);
-        assert!(matches!(
-            Behaviour::new(&battery).step().then,
-            Then::Leave(_)
-        ));
+        assert!(matches!(Behaviour::new(&battery).step().then, Then::Leave(_)));
         let flaky = device(Profile::Flaky);
         let mut behaviour = Behaviour::new(&flaky);
         let steps: Vec<_> = (0..=flaky.burst).map(|_| behaviour.step().then).collect();
-        assert!(
-            steps[..usize::from(flaky.burst)]
-                .iter()
-                .all(|then| *then == Then::Stay)
-        );
+        assert!(steps[..usize::from(flaky.burst)].iter().all(|then| *then == Then::Stay));
         assert!(matches!(steps.last(), Some(Then::Vanish(_))));
     }
 

@@ -39,11 +39,7 @@ pub fn run(device: &Device, target: Target, stop: &Stop) -> Tally {
     if device.profile == Profile::SecondStack {
         return second_stack::run(device, target, stop);
     }
-    let dial = Dial {
-        target,
-        from: device.address,
-        nodelay: device.nodelay,
-    };
+    let dial = Dial { target, from: device.address, nodelay: device.nodelay };
     let mut behaviour = Behaviour::new(device);
     while !stop.is_set() {
         let pause = match session(device, &dial, &mut behaviour, stop, &mut tally) {
@@ -79,12 +75,7 @@ fn session(
         keep_alive: device.keep_alive,
         clean: device.clean,
         login: device.credentials.as_ref().map(Credentials::pair),
-        will: device.will.then_some(Will {
-            topic: &will_topic,
-            payload: b"offline",
-            qos: 1,
-            retain: true,
-        }),
+        will: device.will.then_some(Will { topic: &will_topic, payload: b"offline", qos: 1, retain: true }),
     };
     let mut session = Session::connect(dial, &connect)?;
     tally.sessions += 1;
@@ -93,20 +84,13 @@ fn session(
         publish(
             &mut session,
             device,
-            &Message {
-                topic: will_topic,
-                payload: b"online".to_vec(),
-                retain: true,
-            },
+            &Message { topic: will_topic, payload: b"online".to_vec(), retain: true },
             tally,
         )?;
     }
     let filters = behaviour.filters();
     if !filters.is_empty() {
-        let filters: Vec<_> = filters
-            .iter()
-            .map(|filter| (filter.as_str(), device.qos))
-            .collect();
+        let filters: Vec<_> = filters.iter().map(|filter| (filter.as_str(), device.qos)).collect();
         session.subscribe(&filters)?;
     }
     let mut due = Instant::now();
@@ -147,12 +131,7 @@ fn session(
     }
 }
 
-fn publish(
-    session: &mut Session,
-    device: &Device,
-    message: &Message,
-    tally: &mut Tally,
-) -> io::Result<()> {
+fn publish(session: &mut Session, device: &Device, message: &Message, tally: &mut Tally) -> io::Result<()> {
     session.publish(&message.topic, &message.payload, device.qos, message.retain)?;
     tally.published += 1;
     Ok(())

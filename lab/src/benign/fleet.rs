@@ -61,13 +61,8 @@ pub fn draw(
 pub fn give_credentials(device: &mut Device, credentials: Option<&Credentials>) {
     device.credentials = credentials.cloned();
     if device.profile == Profile::Misconfigured {
-        let username = credentials
-            .map_or("device", |right| right.username.as_str())
-            .to_owned();
-        device.credentials = Some(Credentials {
-            username,
-            password: "changed-last-week".into(),
-        });
+        let username = credentials.map_or("device", |right| right.username.as_str()).to_owned();
+        device.credentials = Some(Credentials { username, password: "changed-last-week".into() });
     }
 }
 
@@ -80,12 +75,7 @@ pub fn run(devices: &[Device], target: Target, stop: &Stop) -> Vec<DeviceReport>
     thread::scope(|scope| {
         let running: Vec<_> = devices
             .iter()
-            .map(|device| {
-                (
-                    device,
-                    scope.spawn(move || device::run(device, target, stop)),
-                )
-            })
+            .map(|device| (device, scope.spawn(move || device::run(device, target, stop))))
             .collect();
         running
             .into_iter()

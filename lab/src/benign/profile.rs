@@ -10,17 +10,7 @@ use crate::random::Random;
 
 /// A kind of device.
 #[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Debug,
-    Serialize,
-    Deserialize,
-    clap::ValueEnum,
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, clap::ValueEnum,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
@@ -152,11 +142,7 @@ pub struct Habits {
 
 impl Default for Habits {
     fn default() -> Self {
-        Self {
-            pace: 1.0,
-            bulk: 1.0,
-            keep_alives: [10, 30, 60, 120],
-        }
+        Self { pace: 1.0, bulk: 1.0, keep_alives: [10, 30, 60, 120] }
     }
 }
 
@@ -168,13 +154,7 @@ impl Device {
         let version = if profile == Profile::SecondStack {
             Version::V311 // rumqttc has its version 5 in a second client type; one is enough here.
         } else {
-            *random.pick(&[
-                Version::V311,
-                Version::V311,
-                Version::V5,
-                Version::V5,
-                Version::V31,
-            ])
+            *random.pick(&[Version::V311, Version::V311, Version::V5, Version::V5, Version::V31])
         };
         Self {
             profile,
@@ -186,8 +166,7 @@ impl Device {
             interval_ms: random.between_log(range.interval_ms, habits.pace).max(20),
             payload: random.between_log(range.payload, habits.bulk).max(2),
             topics: u16::try_from(random.between_log(range.topics, 1.0)).unwrap_or(u16::MAX),
-            burst: u16::try_from(random.between_log(range.burst, habits.bulk).max(1))
-                .unwrap_or(u16::MAX),
+            burst: u16::try_from(random.between_log(range.burst, habits.bulk).max(1)).unwrap_or(u16::MAX),
             retain: profile == Profile::Discovery || random.chance(0.2),
             clean: random.chance(0.8),
             will: profile == Profile::Flaky || random.chance(0.3),
@@ -239,13 +218,7 @@ impl Range {
             Profile::Standby => (&[0, 1], (60_000, 120_000), (4, 10), (1, 2), (1, 1)),
             Profile::Flaky => (&[0, 1], (1500, 8000), (6, 100), (1, 2), (3, 12)),
         };
-        Self {
-            qos,
-            interval_ms,
-            payload,
-            topics,
-            burst,
-        }
+        Self { qos, interval_ms, payload, topics, burst }
     }
 }
 
@@ -256,8 +229,7 @@ mod tests {
     #[test]
     fn the_same_seed_draws_the_same_device() {
         for (index, profile) in Profile::ALL.into_iter().enumerate() {
-            let draw =
-                |seed| Device::draw(profile, index, &Habits::default(), &mut Random::new(seed));
+            let draw = |seed| Device::draw(profile, index, &Habits::default(), &mut Random::new(seed));
             assert_eq!(draw(5), draw(5));
             assert_ne!(draw(5), draw(6));
         }

@@ -36,8 +36,9 @@ pub(super) fn run(device: &Device, target: Target, stop: &Stop) -> Tally {
                         sessions.fetch_add(1, Ordering::Relaxed);
                     }
                     Ok(Ok(_)) | Err(rumqttc::RecvTimeoutError::Timeout) => {}
-                    Ok(Err(ConnectionError::RequestsDone))
-                    | Err(rumqttc::RecvTimeoutError::Disconnected) => break,
+                    Ok(Err(ConnectionError::RequestsDone)) | Err(rumqttc::RecvTimeoutError::Disconnected) => {
+                        break;
+                    }
                     Ok(Err(error)) => {
                         if stop.is_set() {
                             break;
@@ -53,9 +54,7 @@ pub(super) fn run(device: &Device, target: Target, stop: &Stop) -> Tally {
                         }
                     }
                 }
-                if stop.is_set()
-                    && Instant::now() > *end.get_or_insert_with(|| Instant::now() + FAREWELL)
-                {
+                if stop.is_set() && Instant::now() > *end.get_or_insert_with(|| Instant::now() + FAREWELL) {
                     break;
                 }
             }
@@ -70,14 +69,7 @@ pub(super) fn run(device: &Device, target: Target, stop: &Stop) -> Tally {
             }
             for message in action.messages {
                 // A full queue means that the broker is away: a reading is then lost, as in a small device.
-                if client
-                    .try_publish(
-                        message.topic,
-                        qos(device.qos),
-                        message.retain,
-                        message.payload,
-                    )
-                    .is_ok()
+                if client.try_publish(message.topic, qos(device.qos), message.retain, message.payload).is_ok()
                 {
                     published += 1;
                 }

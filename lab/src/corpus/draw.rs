@@ -78,22 +78,13 @@ impl Draw<'_> {
 
     fn bruteforce(&mut self) -> BruteForce {
         BruteForce {
-            rate: self.rate(
-                ((0.5, 1.2), (3.0, 9.0), (40.0, 250.0)),
-                ((0.8, 2.0), (6.0, 20.0), (80.0, 400.0)),
-            ),
+            rate: self
+                .rate(((0.5, 1.2), (3.0, 9.0), (40.0, 250.0)), ((0.8, 2.0), (6.0, 20.0), (80.0, 400.0))),
             secs: self.force.of(36, 15, 6),
             tries: 2000,
             users: self.pick(&[1, 12, 80], &[1, 30, 200]),
-            workers: if self.force == Force::Strong {
-                self.pick(&[1, 2], &[1, 4])
-            } else {
-                1
-            },
-            naming: self.pick(
-                &[Naming::Random, Naming::Fixed],
-                &[Naming::Empty, Naming::Numbered],
-            ),
+            workers: if self.force == Force::Strong { self.pick(&[1, 2], &[1, 4]) } else { 1 },
+            naming: self.pick(&[Naming::Random, Naming::Fixed], &[Naming::Empty, Naming::Numbered]),
             keep_alive: self.pick(&[60, 10], &[30, 5]),
             protocol: self.version(),
             succeed: self.random.chance(0.4),
@@ -102,31 +93,16 @@ impl Draw<'_> {
 
     fn connect_flood(&mut self) -> ConnectFlood {
         ConnectFlood {
-            rate: self.rate(
-                ((3.0, 6.0), (12.0, 40.0), (100.0, 500.0)),
-                ((4.0, 9.0), (20.0, 70.0), (200.0, 900.0)),
-            ),
+            rate: self
+                .rate(((3.0, 6.0), (12.0, 40.0), (100.0, 500.0)), ((4.0, 9.0), (20.0, 70.0), (200.0, 900.0))),
             count: 6000,
             secs: self.force.of(25, 14, 8),
             workers: self.force.of(1, 2, 4),
             ending: self.pick(
-                &[
-                    Ending::Polite,
-                    Ending::Abandon,
-                    Ending::Hold,
-                    Ending::Silent,
-                ],
-                &[
-                    Ending::Polite,
-                    Ending::Abandon,
-                    Ending::Reset,
-                    Ending::Silent,
-                ],
+                &[Ending::Polite, Ending::Abandon, Ending::Hold, Ending::Silent],
+                &[Ending::Polite, Ending::Abandon, Ending::Reset, Ending::Silent],
             ),
-            naming: self.pick(
-                &[Naming::Random, Naming::Numbered],
-                &[Naming::Random, Naming::Empty],
-            ),
+            naming: self.pick(&[Naming::Random, Naming::Numbered], &[Naming::Random, Naming::Empty]),
             keep_alive: self.pick(&[60, 10], &[30, 120]),
             protocol: self.version(),
         }
@@ -158,18 +134,8 @@ impl Draw<'_> {
 
     fn slow_dos(&mut self) -> SlowDos {
         let slowness = self.pick(
-            &[
-                Slowness::Silent,
-                Slowness::Ping,
-                Slowness::Split,
-                Slowness::Drip,
-            ],
-            &[
-                Slowness::Silent,
-                Slowness::Ping,
-                Slowness::Silent,
-                Slowness::Drip,
-            ],
+            &[Slowness::Silent, Slowness::Ping, Slowness::Split, Slowness::Drip],
+            &[Slowness::Silent, Slowness::Ping, Slowness::Silent, Slowness::Drip],
         );
         let sessions = match self.force {
             Force::Weak => self.split.of((14, 24), (18, 35)),
@@ -188,9 +154,7 @@ impl Draw<'_> {
                 Slowness::Ping => self.pick(&[20, 60], &[30, 90]),
                 _ => self.pick(&[65_535, 3600], &[65_535, 20_000, 0]),
             },
-            every: self
-                .random
-                .between_f64(self.split.of((1.5, 5.0), (2.0, 8.0))),
+            every: self.random.between_f64(self.split.of((1.5, 5.0), (2.0, 8.0))),
             naming: *self.random.pick(&[Naming::Random, Naming::Numbered]),
             protocol: self.version(),
             secs: self.force.of(45, 40, 35),
@@ -206,11 +170,7 @@ impl Draw<'_> {
             count: self.force.of(60, 200, 1500),
             ports: *self.random.pick(&[Ports::Common, Ports::Range]),
             order: *self.random.pick(&[Order::Random, Order::Ascending]),
-            workers: if self.force == Force::Strong {
-                self.split.of(2, 4)
-            } else {
-                1
-            },
+            workers: if self.force == Force::Strong { self.split.of(2, 4) } else { 1 },
             reset: self.random.chance(0.5),
             secs: self.force.of(30, 12, 8),
         }
@@ -218,10 +178,7 @@ impl Draw<'_> {
 
     fn malformed(&mut self) -> Malformed {
         Malformed {
-            rate: self.rate(
-                ((1.0, 2.5), (5.0, 12.0), (20.0, 40.0)),
-                ((1.5, 3.5), (8.0, 18.0), (20.0, 60.0)),
-            ),
+            rate: self.rate(((1.0, 2.5), (5.0, 12.0), (20.0, 40.0)), ((1.5, 3.5), (8.0, 18.0), (20.0, 60.0))),
             count: 800,
             kind: *self.random.pick(&[Kind::All, Kind::Violations, Kind::Odd]),
             only: None,
@@ -242,8 +199,6 @@ impl Draw<'_> {
     }
 
     fn version(&mut self) -> Version {
-        *self
-            .random
-            .pick(&[Version::V311, Version::V311, Version::V5, Version::V31])
+        *self.random.pick(&[Version::V311, Version::V311, Version::V5, Version::V31])
     }
 }

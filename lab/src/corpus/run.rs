@@ -42,11 +42,7 @@ impl Line {
             packets: manifest.packets.captured,
             secs: manifest.scenario.secs,
             devices: manifest.benign.len(),
-            attacks: manifest
-                .episodes
-                .iter()
-                .map(|episode| episode.class.clone())
-                .collect(),
+            attacks: manifest.episodes.iter().map(|episode| episode.class.clone()).collect(),
         }
     }
 }
@@ -92,33 +88,19 @@ pub fn run(
                         }
                         Err(error) => {
                             eprintln!("picket-lab: {}: {error}", scenario.name);
-                            writeln!(done.1, "{}: {error}", scenario.name)
-                                .expect("writing to a string");
+                            writeln!(done.1, "{}: {error}", scenario.name).expect("writing to a string");
                         }
                     }
                 }
             });
         }
     });
-    let (mut lines, failures) = done
-        .into_inner()
-        .expect("no thread panics while it holds this");
+    let (mut lines, failures) = done.into_inner().expect("no thread panics while it holds this");
     if !failures.is_empty() {
-        return Err(LabError::Child {
-            what: "corpus".into(),
-            detail: failures.trim().into(),
-        });
+        return Err(LabError::Child { what: "corpus".into(), detail: failures.trim().into() });
     }
     lines.sort_by(|a, b| a.directory.cmp(&b.directory));
-    write_json(
-        &Index {
-            tool: TOOL,
-            split,
-            seed,
-            captures: &lines,
-        },
-        Some(&out.join("corpus.json")),
-    )
+    write_json(&Index { tool: TOOL, split, seed, captures: &lines }, Some(&out.join("corpus.json")))
 }
 
 fn one(
@@ -132,12 +114,6 @@ fn one(
     // Networks 10.77.10.0/24 and on, or 10.77.110.0/24 and on: no address in both halves.
     let network = split.of(10, 110) + u8::try_from(index).expect("a few dozen scenarios");
     let seed = Random::new(seed.wrapping_mul(1000).wrapping_add(network.into())).seed();
-    let manifest = run::run(
-        scenario,
-        seed,
-        Ground::Namespaces(network),
-        &out.join(&scenario.name),
-        stop,
-    )?;
+    let manifest = run::run(scenario, seed, Ground::Namespaces(network), &out.join(&scenario.name), stop)?;
     Ok(Line::of(&manifest))
 }

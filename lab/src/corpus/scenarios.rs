@@ -11,9 +11,7 @@ use crate::scenario::spec::{Group, Scenario, Scheduled};
 #[must_use]
 pub fn scenarios(split: Split, seed: u64) -> Vec<Scenario> {
     let mut random = Random::new(seed ^ split.of(0x7261_494e, 0x7445_5354));
-    (0..split.of(24, 12))
-        .map(|index| scenario(split, index, &mut random))
-        .collect()
+    (0..split.of(24, 12)).map(|index| scenario(split, index, &mut random)).collect()
 }
 
 fn scenario(split: Split, index: usize, random: &mut Random) -> Scenario {
@@ -26,28 +24,16 @@ fn scenario(split: Split, index: usize, random: &mut Random) -> Scenario {
         keep_alives: split.of([10, 30, 60, 120], [15, 45, 90, 600]),
     };
     Scenario {
-        name: format!(
-            "{}-{index:02}-{}",
-            split.name(),
-            if calm { "calm" } else { "mixed" }
-        ),
+        name: format!("{}-{index:02}-{}", split.name(), if calm { "calm" } else { "mixed" }),
         secs,
         auth,
-        port: if index % 5 == 4 {
-            split.of(1884, 21_883)
-        } else {
-            1883
-        },
+        port: if index % 5 == 4 { split.of(1884, 21_883) } else { 1883 },
         restart_at: (calm && index.is_multiple_of(2))
             .then(|| random.between_f64((0.4, 0.6)) * f64::from(secs)),
         offload: index % 4 != 3,
         habits,
         devices: devices(split, calm, auth, random),
-        attacks: if calm {
-            Vec::new()
-        } else {
-            attacks(split, index, secs, auth, random)
-        },
+        attacks: if calm { Vec::new() } else { attacks(split, index, secs, auth, random) },
     }
 }
 
@@ -56,24 +42,14 @@ fn devices(split: Split, calm: bool, auth: bool, random: &mut Random) -> Vec<Gro
     let most = split.of(4, 6);
     let mut groups = Vec::new();
     for profile in Profile::ALL {
-        let heavy = matches!(
-            profile,
-            Profile::Bridge | Profile::Camera | Profile::Discovery | Profile::Backlog
-        );
+        let heavy =
+            matches!(profile, Profile::Bridge | Profile::Camera | Profile::Discovery | Profile::Backlog);
         // Without passwords no password is wrong.
         let possible = profile != Profile::Misconfigured || auth;
         if possible && (calm || random.chance(0.6)) {
-            let count = if heavy {
-                random.between((1, 2))
-            } else {
-                random.between((1, most))
-            };
+            let count = if heavy { random.between((1, 2)) } else { random.between((1, most)) };
             let together = count > 1 && random.chance(0.3);
-            groups.push(Group {
-                profile,
-                count: u16::try_from(count).expect("a few"),
-                together,
-            });
+            groups.push(Group { profile, count: u16::try_from(count).expect("a few"), together });
         }
     }
     // A household behind one router: different kinds at one address need one group each, so this one is uniform.
@@ -85,13 +61,7 @@ fn devices(split: Split, calm: bool, auth: bool, random: &mut Random) -> Vec<Gro
     groups
 }
 
-fn attacks(
-    split: Split,
-    index: usize,
-    secs: u32,
-    auth: bool,
-    random: &mut Random,
-) -> Vec<Scheduled> {
+fn attacks(split: Split, index: usize, secs: u32, auth: bool, random: &mut Random) -> Vec<Scheduled> {
     let mut classes = Class::ALL;
     random.shuffle(&mut classes);
     // The first after a benign quarter of a minute; the last ones end with the scenario.
@@ -103,16 +73,8 @@ fn attacks(
         if auth || class != Class::BruteForce {
             let turn = index + index / 3 + class as usize;
             let start = at + random.between_f64((0.0, gap * 0.5));
-            let draw = Draw {
-                force: Force::ALL[turn % Force::ALL.len()],
-                split,
-                random: &mut *random,
-            };
-            attacks.push(Scheduled {
-                at: start,
-                insider: true,
-                attack: draw.attack(class),
-            });
+            let draw = Draw { force: Force::ALL[turn % Force::ALL.len()], split, random: &mut *random };
+            attacks.push(Scheduled { at: start, insider: true, attack: draw.attack(class) });
         }
         at += gap;
     }
@@ -144,11 +106,7 @@ mod tests {
                 assert_eq!(toml::from_str::<Scenario>(&text).unwrap(), scenario);
                 for attack in &scenario.attacks {
                     *classes.entry(attack.attack.class()).or_insert(0) += 1;
-                    assert!(
-                        attack.at + 5.0 < f64::from(scenario.secs),
-                        "{} begins too late",
-                        scenario.name
-                    );
+                    assert!(attack.at + 5.0 < f64::from(scenario.secs), "{} begins too late", scenario.name);
                 }
                 profiles.extend(scenario.devices.iter().map(|group| group.profile));
             }

@@ -71,11 +71,7 @@ fn frame(bytes: &[u8]) -> io::Result<Option<(usize, usize)>> {
             };
         }
     }
-    if bytes.len() > 4 {
-        Err(bad("Remaining Length of more than four bytes"))
-    } else {
-        Ok(None)
-    }
+    if bytes.len() > 4 { Err(bad("Remaining Length of more than four bytes")) } else { Ok(None) }
 }
 
 fn decode(first: u8, body: &[u8], version: Version) -> io::Result<Incoming> {
@@ -83,20 +79,10 @@ fn decode(first: u8, body: &[u8], version: Version) -> io::Result<Incoming> {
         2 => Incoming::Connack(*body.get(1).ok_or_else(|| bad("short CONNACK"))?),
         3 => {
             let length = usize::from(u16_at(body, 0)?);
-            let topic = body
-                .get(2..2 + length)
-                .ok_or_else(|| bad("short PUBLISH"))?;
+            let topic = body.get(2..2 + length).ok_or_else(|| bad("short PUBLISH"))?;
             let qos = first >> 1 & 3;
-            let id = if qos > 0 {
-                u16_at(body, 2 + length)?
-            } else {
-                0
-            };
-            Incoming::Publish {
-                topic: String::from_utf8_lossy(topic).into_owned(),
-                qos,
-                id,
-            }
+            let id = if qos > 0 { u16_at(body, 2 + length)? } else { 0 };
+            Incoming::Publish { topic: String::from_utf8_lossy(topic).into_owned(), qos, id }
         }
         // In version 5 a PUBREC with an error code ends the exchange: no PUBREL is due (4.3.3).
         5 if version == Version::V5 && body.get(2).is_some_and(|reason| *reason >= 0x80) => {
@@ -135,19 +121,10 @@ mod tests {
                     seen.push(packet);
                 }
             }
-            let publish = Incoming::Publish {
-                topic: "a/b".into(),
-                qos: 1,
-                id: 9,
-            };
+            let publish = Incoming::Publish { topic: "a/b".into(), qos: 1, id: 9 };
             assert_eq!(
                 seen,
-                [
-                    Incoming::Connack(5),
-                    publish,
-                    Incoming::Pubrec(7),
-                    Incoming::Other(0xD0)
-                ],
+                [Incoming::Connack(5), publish, Incoming::Pubrec(7), Incoming::Other(0xD0)],
                 "cut {cut}"
             );
         }
@@ -157,19 +134,13 @@ mod tests {
     fn a_refused_pubrec_of_version_5_asks_for_nothing() {
         let mut inbox = Inbox::default();
         inbox.push(b"\x50\x03\x00\x07\x87");
-        assert_eq!(
-            inbox.next(Version::V5).unwrap(),
-            Some(Incoming::Other(0x50))
-        );
+        assert_eq!(inbox.next(Version::V5).unwrap(), Some(Incoming::Other(0x50)));
     }
 
     #[test]
     fn five_length_bytes_are_an_error() {
         let mut inbox = Inbox::default();
         inbox.push(b"\x30\x80\x80\x80\x80\x01");
-        assert_eq!(
-            inbox.next(Version::V311).unwrap_err().kind(),
-            io::ErrorKind::InvalidData
-        );
+        assert_eq!(inbox.next(Version::V311).unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 }

@@ -213,12 +213,7 @@ mod tests {
             keep_alive: 60,
             clean: true,
             login: Some(("u", "pw")),
-            will: Some(Will {
-                topic: "w",
-                payload: b"x",
-                qos: 1,
-                retain: true,
-            }),
+            will: Some(Will { topic: "w", payload: b"x", qos: 1, retain: true }),
         };
         assert_eq!(
             connect.encode(),
@@ -228,64 +223,32 @@ mod tests {
 
     #[test]
     fn connect_3_1_and_5() {
-        let old = Connect {
-            version: Version::V31,
-            client_id: "a",
-            clean: true,
-            ..Connect::default()
-        };
-        assert_eq!(
-            old.encode(),
-            b"\x10\x0f\x00\x06MQIsdp\x03\x02\x00\x00\x00\x01a"
-        );
+        let old = Connect { version: Version::V31, client_id: "a", clean: true, ..Connect::default() };
+        assert_eq!(old.encode(), b"\x10\x0f\x00\x06MQIsdp\x03\x02\x00\x00\x00\x01a");
         let new = Connect {
             version: Version::V5,
             keep_alive: 0xFFFF,
-            will: Some(Will {
-                topic: "w",
-                payload: b"",
-                qos: 2,
-                retain: false,
-            }),
+            will: Some(Will { topic: "w", payload: b"", qos: 2, retain: false }),
             ..Connect::default()
         };
-        assert_eq!(
-            new.encode(),
-            b"\x10\x13\x00\x04MQTT\x05\x14\xff\xff\x00\x00\x00\x00\x00\x01w\x00\x00"
-        );
+        assert_eq!(new.encode(), b"\x10\x13\x00\x04MQTT\x05\x14\xff\xff\x00\x00\x00\x00\x00\x01w\x00\x00");
     }
 
     #[test]
     fn publish_of_each_qos() {
         let encode = |version, qos, retain| {
             let mut out = Vec::new();
-            Publish {
-                topic: "a/b",
-                payload: b"21",
-                qos,
-                retain,
-                id: 0x0102,
-            }
-            .encode_into(version, &mut out);
+            Publish { topic: "a/b", payload: b"21", qos, retain, id: 0x0102 }.encode_into(version, &mut out);
             out
         };
         assert_eq!(encode(Version::V311, 0, false), b"\x30\x07\x00\x03a/b21");
-        assert_eq!(
-            encode(Version::V311, 1, true),
-            b"\x33\x09\x00\x03a/b\x01\x0221"
-        );
-        assert_eq!(
-            encode(Version::V5, 2, false),
-            b"\x34\x0a\x00\x03a/b\x01\x02\x0021"
-        );
+        assert_eq!(encode(Version::V311, 1, true), b"\x33\x09\x00\x03a/b\x01\x0221");
+        assert_eq!(encode(Version::V5, 2, false), b"\x34\x0a\x00\x03a/b\x01\x02\x0021");
     }
 
     #[test]
     fn subscribe_and_acknowledge() {
-        assert_eq!(
-            subscribe(Version::V311, 7, &[("a/#", 1)]),
-            b"\x82\x08\x00\x07\x00\x03a/#\x01"
-        );
+        assert_eq!(subscribe(Version::V311, 7, &[("a/#", 1)]), b"\x82\x08\x00\x07\x00\x03a/#\x01");
         assert_eq!(
             subscribe(Version::V5, 7, &[("a", 0), ("b", 2)]),
             b"\x82\x0b\x00\x07\x00\x00\x01a\x00\x00\x01b\x02"

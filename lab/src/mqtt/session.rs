@@ -36,11 +36,7 @@ impl Dial {
     /// The system's reason: refused, timed out, no such source address.
     pub fn open(&self) -> io::Result<TcpStream> {
         let address = self.target.address();
-        let socket = Socket::new(
-            Domain::for_address(address),
-            Type::STREAM,
-            Some(Protocol::TCP),
-        )?;
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if let Some(from) = self.from {
             // An explicit bind would otherwise meet its own TIME_WAIT ports after 28,000 connections.
             socket.set_reuse_address(true)?;
@@ -103,11 +99,7 @@ impl Session {
         match session.receive(Instant::now() + PATIENCE)? {
             Some(Incoming::Connack(0)) => Ok(session),
             Some(Incoming::Connack(code)) => Err(ConnectError::Refused(code)),
-            Some(_) => Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "first packet is not CONNACK",
-            )
-            .into()),
+            Some(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "first packet is not CONNACK").into()),
             None => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
         }
     }
@@ -131,23 +123,10 @@ impl Session {
     ///
     /// # Errors
     /// If the connection is broken.
-    pub fn publish(
-        &mut self,
-        topic: &str,
-        payload: &[u8],
-        qos: u8,
-        retain: bool,
-    ) -> io::Result<()> {
+    pub fn publish(&mut self, topic: &str, payload: &[u8], qos: u8, retain: bool) -> io::Result<()> {
         let id = if qos > 0 { self.packet_id() } else { 0 };
         let mut bytes = Vec::new();
-        Publish {
-            topic,
-            payload,
-            qos,
-            retain,
-            id,
-        }
-        .encode_into(self.version, &mut bytes);
+        Publish { topic, payload, qos, retain, id }.encode_into(self.version, &mut bytes);
         self.send(&bytes)
     }
 
@@ -193,12 +172,8 @@ impl Session {
     /// Sends what a packet asks for.
     fn answer(&mut self, packet: &Incoming) -> io::Result<()> {
         match *packet {
-            Incoming::Publish { qos: 1, id, .. } => {
-                self.send(&packet::acknowledge(packet::PUBACK, id))
-            }
-            Incoming::Publish { qos: 2, id, .. } => {
-                self.send(&packet::acknowledge(packet::PUBREC, id))
-            }
+            Incoming::Publish { qos: 1, id, .. } => self.send(&packet::acknowledge(packet::PUBACK, id)),
+            Incoming::Publish { qos: 2, id, .. } => self.send(&packet::acknowledge(packet::PUBREC, id)),
             Incoming::Pubrec(id) => self.send(&packet::acknowledge(packet::PUBREL, id)),
             Incoming::Pubrel(id) => self.send(&packet::acknowledge(packet::PUBCOMP, id)),
             Incoming::Publish { .. } | Incoming::Connack(_) | Incoming::Other(_) => Ok(()),
@@ -265,8 +240,5 @@ impl Session {
 /// Whether a read ended because of its time-out or a signal: nothing is wrong with the connection.
 #[must_use]
 pub fn is_timeout(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
-    )
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
 }

@@ -36,32 +36,20 @@ impl Capture {
     ///
     /// # Errors
     /// If tcpdump is missing or may not capture.
-    pub fn start(
-        host: &Host,
-        interface: &str,
-        filter: Option<&str>,
-        file: &Path,
-    ) -> Result<Self, LabError> {
+    pub fn start(host: &Host, interface: &str, filter: Option<&str>, file: &Path) -> Result<Self, LabError> {
         let mut command = host.command(find("tcpdump")?);
-        command
-            .args(["-n", "-i", interface, "-s", "65535", "-B", "32768", "-w"])
-            .arg(file);
+        command.args(["-n", "-i", interface, "-s", "65535", "-B", "32768", "-w"]).arg(file);
         if nix::unistd::geteuid().is_root() {
             // Otherwise it becomes a user who may not be allowed to write here.
             command.args(["-Z", "root"]);
         }
-        command
-            .args(filter)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
+        command.args(filter).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut tcpdump = Guarded::start(command, Signal::SIGINT)?;
         let mut said = BufReader::new(tcpdump.inner().stderr.take().expect("stderr is a pipe"));
         let mut heard = String::new();
         loop {
             let before = heard.len();
-            said.read_line(&mut heard)
-                .map_err(LabError::io("tcpdump"))?;
+            said.read_line(&mut heard).map_err(LabError::io("tcpdump"))?;
             if heard[before..].contains("listening on") {
                 return Ok(Self { tcpdump, said });
             }
@@ -78,13 +66,8 @@ impl Capture {
     pub fn finish(mut self) -> Result<Counts, LabError> {
         self.tcpdump.end().map_err(LabError::io("tcpdump"))?;
         let mut text = String::new();
-        self.said
-            .read_to_string(&mut text)
-            .map_err(LabError::io("tcpdump"))?;
-        counts(&text).ok_or_else(|| LabError::Child {
-            what: "tcpdump".into(),
-            detail: text.trim().into(),
-        })
+        self.said.read_to_string(&mut text).map_err(LabError::io("tcpdump"))?;
+        counts(&text).ok_or_else(|| LabError::Child { what: "tcpdump".into(), detail: text.trim().into() })
     }
 }
 
@@ -94,10 +77,7 @@ fn refusal(heard: &str, interface: &str) -> LabError {
         return LabError::NoCapture(interface.into());
     }
     let detail = heard.lines().last().unwrap_or("it said nothing").into();
-    LabError::Child {
-        what: "tcpdump".into(),
-        detail,
-    }
+    LabError::Child { what: "tcpdump".into(), detail }
 }
 
 /// Reads the last lines of tcpdump.
@@ -106,10 +86,7 @@ fn counts(text: &str) -> Option<Counts> {
         let line = text.lines().find(|line| line.trim_end().ends_with(of))?;
         line.split_whitespace().next()?.parse().ok()
     };
-    Some(Counts {
-        captured: number("captured")?,
-        dropped: number("dropped by kernel")?,
-    })
+    Some(Counts { captured: number("captured")?, dropped: number("dropped by kernel")? })
 }
 
 #[cfg(test)]
@@ -122,27 +99,14 @@ mod tests {
                      (socket: Operation not permitted)\n";
         assert_eq!(refusal(heard, "lo").exit_code(), 77);
         let error = refusal("tcpdump: wlan9: No such device exists\n", "wlan9");
-        assert_eq!(
-            error.to_string(),
-            "tcpdump failed: tcpdump: wlan9: No such device exists"
-        );
+        assert_eq!(error.to_string(), "tcpdump failed: tcpdump: wlan9: No such device exists");
     }
 
     #[test]
     fn the_last_lines_of_tcpdump() {
-        let text =
-            "123 packets captured\n246 packets received by filter\n1 packet dropped by kernel\n";
-        assert_eq!(
-            counts(text),
-            Some(Counts {
-                captured: 123,
-                dropped: 1
-            })
-        );
-        assert_eq!(
-            counts("1 packet captured\n0 packets dropped by kernel\n").map(|c| c.captured),
-            Some(1)
-        );
+        let text = "123 packets captured\n246 packets received by filter\n1 packet dropped by kernel\n";
+        assert_eq!(counts(text), Some(Counts { captured: 123, dropped: 1 }));
+        assert_eq!(counts("1 packet captured\n0 packets dropped by kernel\n").map(|c| c.captured), Some(1));
         assert_eq!(counts("tcpdump: no"), None);
     }
 }

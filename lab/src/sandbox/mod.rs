@@ -31,10 +31,7 @@ impl Host {
             }
             Self::Namespace(name) => {
                 let mut command = Command::new("ip");
-                command
-                    .args(["netns", "exec", name])
-                    .args(TETHER)
-                    .arg(program);
+                command.args(["netns", "exec", name]).args(TETHER).arg(program);
                 command
             }
         }

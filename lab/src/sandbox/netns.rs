@@ -44,10 +44,7 @@ impl Sandbox {
         }
         let _setup = SETUP.lock().unwrap_or_else(PoisonError::into_inner);
         sweep();
-        let mut sandbox = Self {
-            names: Vec::new(),
-            offload,
-        };
+        let mut sandbox = Self { names: Vec::new(), offload };
         let name = sandbox.add_namespace()?;
         batch(
             &name,
@@ -140,28 +137,16 @@ fn ip(arguments: &[&str]) -> Result<(), LabError> {
 /// Runs lines of `ip` commands inside a namespace.
 fn batch(namespace: &str, lines: &str) -> Result<(), LabError> {
     let mut command = Command::new("ip");
-    command
-        .args(["-n", namespace, "-batch", "-"])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command
-        .spawn()
-        .map_err(|error| child::missing("ip", error))?;
+    command.args(["-n", namespace, "-batch", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| child::missing("ip", error))?;
     let mut stdin = child.stdin.take().expect("stdin is a pipe");
-    stdin
-        .write_all(lines.as_bytes())
-        .map_err(LabError::io("ip -batch"))?;
+    stdin.write_all(lines.as_bytes()).map_err(LabError::io("ip -batch"))?;
     drop(stdin);
-    let output = child
-        .wait_with_output()
-        .map_err(LabError::io("ip -batch"))?;
+    let output = child.wait_with_output().map_err(LabError::io("ip -batch"))?;
     if output.status.success() {
         return Ok(());
     }
-    Err(LabError::Child {
-        what: "ip".into(),
-        detail: String::from_utf8_lossy(&output.stderr).trim().into(),
-    })
+    Err(LabError::Child { what: "ip".into(), detail: String::from_utf8_lossy(&output.stderr).trim().into() })
 }
 
 #[cfg(test)]
@@ -171,13 +156,7 @@ mod tests {
     #[test]
     fn only_names_of_the_laboratory_have_a_maker() {
         assert_eq!(maker("picketlab-123-4"), Some(123));
-        for other in [
-            "picketlab-123",
-            "picketlab-x-1",
-            "picketlab-1-x",
-            "docker-1-2",
-            "",
-        ] {
+        for other in ["picketlab-123", "picketlab-x-1", "picketlab-1-x", "docker-1-2", ""] {
             assert_eq!(maker(other), None, "{other}");
         }
     }

@@ -66,10 +66,7 @@ impl Plan {
 
         let mut users = Vec::new();
         let mut new_user = |random: &mut Random| {
-            let user = Credentials {
-                username: format!("dev{:03}", users.len()),
-                password: random.text(16),
-            };
+            let user = Credentials { username: format!("dev{:03}", users.len()), password: random.text(16) };
             users.push(user.clone());
             user
         };
@@ -101,11 +98,7 @@ impl Plan {
         for home in &mut homes {
             // rumqttc cannot bind: it comes from the first address of its host.
             let first = home.addresses.first().copied();
-            for device in home
-                .devices
-                .iter_mut()
-                .filter(|device| device.profile == Profile::SecondStack)
-            {
+            for device in home.devices.iter_mut().filter(|device| device.profile == Profile::SecondStack) {
                 device.address = first.map(IpAddr::V4);
             }
         }
@@ -126,15 +119,8 @@ impl Plan {
                 }),
             });
         }
-        let broker = SocketAddr::new(
-            Ipv4Addr::new(net[0], net[1], net[2], 1).into(),
-            scenario.port,
-        );
-        Self {
-            broker,
-            users,
-            hosts: homes,
-        }
+        let broker = SocketAddr::new(Ipv4Addr::new(net[0], net[1], net[2], 1).into(), scenario.port);
+        Self { broker, users, hosts: homes }
     }
 }
 
@@ -159,31 +145,13 @@ mod tests {
     fn every_attacker_has_an_address_that_no_device_has() {
         let plan = Plan::of(&mixed(), 5, [10, 77, 3]);
         let addresses: Vec<_> = plan.hosts.iter().flat_map(|host| &host.addresses).collect();
-        assert_eq!(
-            addresses.iter().collect::<HashSet<_>>().len(),
-            addresses.len()
-        );
-        let devices: HashSet<_> = plan
-            .hosts
-            .iter()
-            .flat_map(|host| &host.devices)
-            .filter_map(|d| d.address)
-            .collect();
-        let attackers: Vec<_> = plan
-            .hosts
-            .iter()
-            .filter_map(|host| host.attack.as_ref())
-            .collect();
+        assert_eq!(addresses.iter().collect::<HashSet<_>>().len(), addresses.len());
+        let devices: HashSet<_> =
+            plan.hosts.iter().flat_map(|host| &host.devices).filter_map(|d| d.address).collect();
+        let attackers: Vec<_> = plan.hosts.iter().filter_map(|host| host.attack.as_ref()).collect();
         assert_eq!(attackers.len(), mixed().attacks.len());
-        assert!(
-            attackers
-                .iter()
-                .all(|attack| !devices.contains(&attack.from))
-        );
-        assert!(
-            !addresses.contains(&&Ipv4Addr::new(10, 77, 3, 1)),
-            "that is the broker"
-        );
+        assert!(attackers.iter().all(|attack| !devices.contains(&attack.from)));
+        assert!(!addresses.contains(&&Ipv4Addr::new(10, 77, 3, 1)), "that is the broker");
     }
 
     #[test]
@@ -197,11 +165,7 @@ mod tests {
         let plan = Plan::of(&scenario, 5, [10, 77, 3]);
         assert_eq!(plan.hosts[0].addresses.len(), 1);
         assert_eq!(plan.hosts[0].devices.len(), 4);
-        let ids: HashSet<_> = plan.hosts[0]
-            .devices
-            .iter()
-            .map(|device| &device.client_id)
-            .collect();
+        let ids: HashSet<_> = plan.hosts[0].devices.iter().map(|device| &device.client_id).collect();
         assert_eq!(ids.len(), 4);
     }
 
@@ -212,12 +176,7 @@ mod tests {
         let plan = Plan::of(&scenario, 5, [10, 77, 3]);
         for device in plan.hosts.iter().flat_map(|host| &host.devices) {
             let right = plan.users.contains(device.credentials.as_ref().unwrap());
-            assert_eq!(
-                right,
-                device.profile != Profile::Misconfigured,
-                "{}",
-                device.client_id
-            );
+            assert_eq!(right, device.profile != Profile::Misconfigured, "{}", device.client_id);
         }
     }
 }

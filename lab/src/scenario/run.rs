@@ -87,19 +87,14 @@ pub fn run(
     // Declared before everything that runs inside it, and so dropped after it.
     let mut sandbox = match ground {
         Ground::Loopback => None,
-        Ground::Namespaces(_) => Some(Sandbox::create(
-            Ipv4Addr::new(net[0], net[1], net[2], 1),
-            scenario.offload,
-        )?),
+        Ground::Namespaces(_) => {
+            Some(Sandbox::create(Ipv4Addr::new(net[0], net[1], net[2], 1), scenario.offload)?)
+        }
     };
     let gateway = sandbox.as_ref().map_or(Host::Here, Sandbox::gateway);
     let mut broker = Broker::start(plan.broker, &plan.users, &gateway)?;
     let filter = format!("net {}.{}.{}.0/24", net[0], net[1], net[2]);
-    let (interface, filter) = if sandbox.is_some() {
-        (BRIDGE, None)
-    } else {
-        ("lo", Some(filter.as_str()))
-    };
+    let (interface, filter) = if sandbox.is_some() { (BRIDGE, None) } else { ("lo", Some(filter.as_str())) };
     let capture = Capture::start(&gateway, interface, filter, &out.join("capture.pcap"))?;
     let start = SystemTime::now();
     let crew = Crew::start(scenario, seed, &plan, sandbox.as_mut(), out)?;
@@ -110,11 +105,7 @@ pub fn run(
     let mut manifest = Manifest {
         tool: TOOL,
         seed,
-        ground: if sandbox.is_some() {
-            "namespaces"
-        } else {
-            "loopback"
-        },
+        ground: if sandbox.is_some() { "namespaces" } else { "loopback" },
         start: unix(start),
         end: unix(SystemTime::now()),
         interrupted: stop.interrupted(),
@@ -129,9 +120,7 @@ pub fn run(
         manifest.episodes.extend(summary.episodes);
         manifest.benign.extend(summary.benign);
     }
-    manifest
-        .episodes
-        .sort_by(|a, b| a.start.total_cmp(&b.start));
+    manifest.episodes.sort_by(|a, b| a.start.total_cmp(&b.start));
     let labels = out.join("labels.toml");
     fs::write(&labels, Labels::of(&manifest.episodes).to_toml())
         .map_err(LabError::io(labels.display().to_string()))?;
@@ -176,21 +165,8 @@ impl Crew {
         }
         let begin = Instant::now() + MUSTER;
         let start = unix(SystemTime::now() + MUSTER);
-        let mut crew = Self {
-            begin,
-            plans,
-            workers: Vec::new(),
-        };
-        for (
-            index,
-            (
-                host,
-                HostPlan {
-                    devices, attack, ..
-                },
-            ),
-        ) in hosts.iter().zip(&plan.hosts).enumerate()
-        {
+        let mut crew = Self { begin, plans, workers: Vec::new() };
+        for (index, (host, HostPlan { devices, attack, .. })) in hosts.iter().zip(&plan.hosts).enumerate() {
             let work = Work {
                 broker: plan.broker,
                 start,
@@ -203,11 +179,7 @@ impl Crew {
             write_json(&work, Some(&file))?;
             let me = std::env::current_exe().map_err(LabError::io("the path of this program"))?;
             let mut command = host.command(me);
-            command
-                .arg("worker")
-                .arg(file)
-                .arg("--summary")
-                .arg(crew.summary_file(index));
+            command.arg("worker").arg(file).arg("--summary").arg(crew.summary_file(index));
             command.stdin(Stdio::null()).stdout(Stdio::null());
             command.stderr(log.try_clone().map_err(LabError::io("workers.log"))?);
             crew.workers.push(Guarded::start(command, Signal::SIGTERM)?);
@@ -244,9 +216,7 @@ impl Crew {
         let mut summaries = Vec::new();
         let mut workers = std::mem::take(&mut self.workers);
         while Instant::now() < grace
-            && workers
-                .iter_mut()
-                .any(|worker| matches!(worker.inner().try_wait(), Ok(None)))
+            && workers.iter_mut().any(|worker| matches!(worker.inner().try_wait(), Ok(None)))
         {
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -255,18 +225,12 @@ impl Crew {
             let status = worker.end().map_err(LabError::io("worker"))?;
             if !status.success() {
                 let detail = format!("{status}; see workers.log");
-                return Err(LabError::Child {
-                    what: format!("worker {index}"),
-                    detail,
-                });
+                return Err(LabError::Child { what: format!("worker {index}"), detail });
             }
             let file = self.summary_file(index);
-            let text =
-                fs::read_to_string(&file).map_err(LabError::io(file.display().to_string()))?;
-            let summary = serde_json::from_str(&text).map_err(|error| LabError::Data {
-                path: file,
-                reason: error.to_string(),
-            })?;
+            let text = fs::read_to_string(&file).map_err(LabError::io(file.display().to_string()))?;
+            let summary = serde_json::from_str(&text)
+                .map_err(|error| LabError::Data { path: file, reason: error.to_string() })?;
             summaries.push(summary);
         }
         Ok(summaries)
@@ -276,22 +240,13 @@ impl Crew {
 /// First lines of what the tools say about themselves.
 fn versions() -> Result<Vec<String>, LabError> {
     // mosquitto has no option for its version alone; its help starts with it and its exit code is not 0.
-    let help = Command::new(find("mosquitto")?)
-        .arg("-h")
-        .output()
-        .map_err(LabError::io("mosquitto"))?;
+    let help = Command::new(find("mosquitto")?).arg("-h").output().map_err(LabError::io("mosquitto"))?;
     let mut tcpdump = Command::new(find("tcpdump")?);
     tcpdump.arg("--version");
     let tcpdump = child::run(tcpdump)?;
-    let kernel =
-        fs::read_to_string("/proc/sys/kernel/osrelease").map_err(LabError::io("kernel version"))?;
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").map_err(LabError::io("kernel version"))?;
     let mut versions = vec![format!("linux {}", kernel.trim())];
-    versions.extend(
-        String::from_utf8_lossy(&help.stdout)
-            .lines()
-            .next()
-            .map(str::to_owned),
-    );
+    versions.extend(String::from_utf8_lossy(&help.stdout).lines().next().map(str::to_owned));
     versions.extend(tcpdump.lines().take(2).map(str::to_owned));
     Ok(versions)
 }

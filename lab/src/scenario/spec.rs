@@ -113,10 +113,7 @@ impl Scenario {
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, LabError> {
-        let data = |reason: String| LabError::Data {
-            path: path.into(),
-            reason,
-        };
+        let data = |reason: String| LabError::Data { path: path.into(), reason };
         let scenario: Self = toml::from_str(text).map_err(|error| data(error.to_string()))?;
         scenario.check().map_err(data)?;
         Ok(scenario)
@@ -130,23 +127,12 @@ impl Scenario {
         if self.port == 0 {
             return Err("port: should not be 0".into());
         }
-        let devices: usize = self
-            .devices
-            .iter()
-            .map(|group| usize::from(group.count))
-            .sum();
+        let devices: usize = self.devices.iter().map(|group| usize::from(group.count)).sum();
         if devices + self.attacks.len() > MOST_HOSTS {
             return Err(format!("devices and attacks: at most {MOST_HOSTS} in all"));
         }
-        let times = self
-            .attacks
-            .iter()
-            .map(|attack| attack.at)
-            .chain(self.restart_at);
-        if times
-            .into_iter()
-            .any(|at| !(0.0..f64::from(self.secs)).contains(&at))
-        {
+        let times = self.attacks.iter().map(|attack| attack.at).chain(self.restart_at);
+        if times.into_iter().any(|at| !(0.0..f64::from(self.secs)).contains(&at)) {
             return Err("at, restart_at: should lie within the scenario".into());
         }
         Ok(())
@@ -163,11 +149,7 @@ mod tests {
             let scenario = Scenario::find(name).unwrap();
             assert_eq!(scenario.name, name);
             let text = toml::to_string(&scenario).unwrap();
-            assert_eq!(
-                toml::from_str::<Scenario>(&text).unwrap(),
-                scenario,
-                "{text}"
-            );
+            assert_eq!(toml::from_str::<Scenario>(&text).unwrap(), scenario, "{text}");
         }
     }
 
@@ -176,22 +158,16 @@ mod tests {
         let parse = |text: &str| Scenario::parse(text, Path::new("x.toml")).unwrap_err();
         let head = "name = \"x\"\nsecs = 10\n";
         assert_eq!(parse("name = \"x\"\nsecs = 0").exit_code(), 65);
-        assert!(
-            parse(&format!("{head}sec = 1"))
-                .to_string()
-                .contains("unknown field")
-        );
+        assert!(parse(&format!("{head}sec = 1")).to_string().contains("unknown field"));
         assert!(
             parse(&format!("{head}[[attacks]]\nat = 11\nclass = \"tcp_scan\""))
                 .to_string()
                 .contains("within")
         );
         assert!(
-            parse(&format!(
-                "{head}[[attacks]]\nat = 1\nclass = \"tcp_scan\"\nportz = 4"
-            ))
-            .to_string()
-            .contains("portz"),
+            parse(&format!("{head}[[attacks]]\nat = 1\nclass = \"tcp_scan\"\nportz = 4"))
+                .to_string()
+                .contains("portz"),
             "an unknown option of an attack is refused, too"
         );
         assert_eq!(Scenario::find("/nonexistent").unwrap_err().exit_code(), 64);

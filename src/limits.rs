@@ -7,7 +7,7 @@ pub const CONNECTION_WAYS: usize = 8;
 /// Source hosts followed at once: sets times ways.
 pub const HOST_SETS: usize = 256;
 /// Ways of a host set.
-pub const HOST_WAYS: usize = 4;
+pub const HOST_WAYS: usize = 8;
 /// MQTT client ids remembered: sets times ways.
 pub const CLIENT_SETS: usize = 512;
 /// Ways of a client set.

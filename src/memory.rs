@@ -11,10 +11,13 @@ use crate::limits::{
 #[derive(Debug)]
 pub struct OwnedMemory {
     connections: Box<[ConnectionSlot]>,
+    connection_tags: Box<[u32]>,
     connection_due: Box<[u32]>,
     hosts: Box<[HostSlot]>,
+    host_tags: Box<[u32]>,
     host_due: Box<[u32]>,
     clients: Box<[ClientSlot]>,
+    client_tags: Box<[u32]>,
     heads: Box<[Buffer<HEAD_BYTES>]>,
     held: Box<[Buffer<HELD_BYTES>]>,
 }
@@ -26,12 +29,16 @@ impl OwnedMemory {
     pub fn new() -> Self {
         let connections = CONNECTION_SETS * CONNECTION_WAYS;
         let hosts = HOST_SETS * HOST_WAYS;
+        let clients = CLIENT_SETS * CLIENT_WAYS;
         Self {
             connections: taken(ConnectionSlot::EMPTY, connections),
+            connection_tags: taken(u32::MAX, connections),
             connection_due: taken(u32::MAX, connections),
             hosts: taken(HostSlot::EMPTY, hosts),
+            host_tags: taken(u32::MAX, hosts),
             host_due: taken(u32::MAX, hosts),
-            clients: taken(ClientSlot::EMPTY, CLIENT_SETS * CLIENT_WAYS),
+            clients: taken(ClientSlot::EMPTY, clients),
+            client_tags: taken(u32::MAX, clients),
             heads: taken(Buffer::EMPTY, HEAD_SLOTS),
             held: taken(Buffer::EMPTY, HELD_SLOTS),
         }
@@ -41,10 +48,13 @@ impl OwnedMemory {
     pub fn lend(&mut self) -> Memory<'_> {
         Memory {
             connections: &mut self.connections,
+            connection_tags: &mut self.connection_tags,
             connection_due: &mut self.connection_due,
             hosts: &mut self.hosts,
+            host_tags: &mut self.host_tags,
             host_due: &mut self.host_due,
             clients: &mut self.clients,
+            client_tags: &mut self.client_tags,
             heads: &mut self.heads,
             held: &mut self.held,
         }
@@ -54,10 +64,13 @@ impl OwnedMemory {
     #[must_use]
     pub fn octets(&self) -> usize {
         size_of_val(&*self.connections)
+            + size_of_val(&*self.connection_tags)
             + size_of_val(&*self.connection_due)
             + size_of_val(&*self.hosts)
+            + size_of_val(&*self.host_tags)
             + size_of_val(&*self.host_due)
             + size_of_val(&*self.clients)
+            + size_of_val(&*self.client_tags)
             + size_of_val(&*self.heads)
             + size_of_val(&*self.held)
     }

@@ -20,14 +20,20 @@ pub type ClientSlot = Slot<ClientKey, Client>;
 pub struct Memory<'m> {
     /// Connections.
     pub connections: &'m mut [ConnectionSlot],
-    /// One number per connection.
+    /// Two numbers per connection.
+    pub connection_tags: &'m mut [u32],
+    /// See `connection_tags`.
     pub connection_due: &'m mut [u32],
     /// Source hosts.
     pub hosts: &'m mut [HostSlot],
-    /// One number per host.
+    /// Two numbers per host.
+    pub host_tags: &'m mut [u32],
+    /// See `host_tags`.
     pub host_due: &'m mut [u32],
     /// Client ids.
     pub clients: &'m mut [ClientSlot],
+    /// One number per client id.
+    pub client_tags: &'m mut [u32],
     /// Control packets waiting for their rest.
     pub heads: &'m mut [Buffer<HEAD_BYTES>],
     /// Segments waiting for their turn.

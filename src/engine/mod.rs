@@ -118,11 +118,12 @@ impl<'m, S: Scorer> Engine<'m, S> {
     #[must_use]
     pub fn new(settings: Settings, memory: Memory<'m>, scorer: S) -> Self {
         let key = settings.key;
-        let hosts: Table<'m, HostKey, Host, HOST_WAYS> = Table::new(memory.hosts, key);
-        let clients: Table<'m, ClientKey, Client, CLIENT_WAYS> = Table::new(memory.clients, key);
+        let hosts: Table<'m, HostKey, Host, HOST_WAYS> = Table::new(memory.hosts, memory.host_tags, key);
+        let clients: Table<'m, ClientKey, Client, CLIENT_WAYS> =
+            Table::new(memory.clients, memory.client_tags, key);
         Self {
             clock: Clock::default(),
-            connections: Table::new(memory.connections, key),
+            connections: Table::new(memory.connections, memory.connection_tags, key),
             connection_due: Schedule::new(memory.connection_due),
             heads: HeadRing::new(memory.heads),
             held: HeldRing::new(memory.held),

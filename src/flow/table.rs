@@ -37,7 +37,6 @@ impl Handle {
 /// One place of a table. Public so that the caller can supply the memory.
 #[derive(Clone, Debug)]
 pub struct Slot<K, V> {
-    tag: u32,
     generation: u32,
     used: Timestamp,
     entry: Option<(K, V)>,
@@ -45,7 +44,7 @@ pub struct Slot<K, V> {
 
 impl<K, V> Slot<K, V> {
     /// An empty place.
-    pub const EMPTY: Self = Self { tag: 0, generation: 0, used: Timestamp::ZERO, entry: None };
+    pub const EMPTY: Self = Self { generation: 0, used: Timestamp::ZERO, entry: None };
 }
 
 /// What an insertion gave.
@@ -82,22 +81,26 @@ impl HashKey {
 #[derive(Debug)]
 pub struct Table<'m, K, V, const WAYS: usize> {
     slots: &'m mut [Slot<K, V>],
+    /// One part of each place's hash, side by side, so that a look-up touches one cache line and the entry itself.
+    tags: &'m mut [u32],
     key: HashKey,
     set_mask: usize,
     len: usize,
 }
 
 impl<'m, K: Eq + Hash + Copy, V: Worth, const WAYS: usize> Table<'m, K, V, WAYS> {
-    /// A table in the memory given; what does not fill a power of two of sets is left unused.
+    /// A table in the memory given: as many `tags` as `slots`. What does not fill a power of two of sets is left
+    /// unused.
     ///
     /// # Panics
-    /// If `slots` is shorter than one set, which is a mistake of the program, not of the traffic.
+    /// If there is less than one set, which is a mistake of the program, not of the traffic.
     #[must_use]
-    pub fn new(slots: &'m mut [Slot<K, V>], key: HashKey) -> Self {
-        let sets = slots.len() / WAYS;
+    pub fn new(slots: &'m mut [Slot<K, V>], tags: &'m mut [u32], key: HashKey) -> Self {
+        let sets = slots.len().min(tags.len()) / WAYS;
         assert!(sets > 0, "a table needs at least one set");
         let sets = 1 << sets.ilog2();
-        Self { slots, key, set_mask: sets - 1, len: 0 }
+        tags.fill(0);
+        Self { slots, tags, key, set_mask: sets - 1, len: 0 }
     }
 
     /// How many entries it can hold.
@@ -130,9 +133,10 @@ impl<'m, K: Eq + Hash + Copy, V: Worth, const WAYS: usize> Table<'m, K, V, WAYS>
     #[inline]
     pub fn find(&mut self, key: &K, now: Timestamp) -> Option<Handle> {
         let (base, tag) = self.place(key);
-        let set = self.slots.get_mut(base..base + WAYS)?;
-        for (way, slot) in set.iter_mut().enumerate() {
-            if slot.tag == tag && slot.entry.as_ref().is_some_and(|(k, _)| k == key) {
+        let tags = self.tags.get(base..base + WAYS)?;
+        for (way, _) in tags.iter().enumerate().filter(|(_, known)| **known == tag) {
+            let slot = self.slots.get_mut(base + way)?;
+            if slot.entry.as_ref().is_some_and(|(k, _)| k == key) {
                 slot.used = now;
                 return Some(handle(base + way, slot.generation));
             }
@@ -153,7 +157,9 @@ impl<'m, K: Eq + Hash + Copy, V: Worth, const WAYS: usize> Table<'m, K, V, WAYS>
             return Inserted { handle: Handle::NONE, evicted: None };
         };
         let evicted = slot.entry.replace((key, value));
-        slot.tag = tag;
+        if let Some(known) = self.tags.get_mut(base + way) {
+            *known = tag;
+        }
         slot.used = now;
         slot.generation = slot.generation.wrapping_add(1);
         if evicted.is_none() {
@@ -228,7 +234,8 @@ mod tests {
     #[test]
     fn the_least_worthy_and_then_the_oldest_goes() {
         let mut slots = vec![Slot::EMPTY; 4];
-        let mut table: Table<'_, u32, Value, 4> = Table::new(&mut slots, KEY);
+        let mut tags = vec![0; 4];
+        let mut table: Table<'_, u32, Value, 4> = Table::new(&mut slots, &mut tags, KEY);
         for (key, worth) in [(1, 5), (2, 1), (3, 1), (4, 5)] {
             table.insert(key, Value(worth, key), Timestamp::from_secs(u64::from(key)));
         }
@@ -241,7 +248,8 @@ mod tests {
     #[test]
     fn a_handle_dies_with_its_entry() {
         let mut slots = vec![Slot::EMPTY; 2];
-        let mut table: Table<'_, u32, Value, 2> = Table::new(&mut slots, KEY);
+        let mut tags = vec![0; 2];
+        let mut table: Table<'_, u32, Value, 2> = Table::new(&mut slots, &mut tags, KEY);
         let first = table.insert(1, Value(0, 1), Timestamp::ZERO).handle;
         assert!(table.at(first).is_some());
         assert!(table.remove(first).is_some());
@@ -255,7 +263,8 @@ mod tests {
         #[test]
         fn behaves_like_a_map_that_forgets(ops in prop::collection::vec((0u8..3, 0u32..64), 1..400)) {
             let mut slots = vec![Slot::EMPTY; 32];
-            let mut table: Table<'_, u32, Value, 4> = Table::new(&mut slots, KEY);
+            let mut tags = vec![0; 32];
+            let mut table: Table<'_, u32, Value, 4> = Table::new(&mut slots, &mut tags, KEY);
             let mut model: HashMap<u32, u32> = HashMap::new();
             for (i, (op, key)) in ops.into_iter().enumerate() {
                 let now = Timestamp::from_secs(i as u64);

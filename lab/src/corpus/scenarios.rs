@@ -17,7 +17,7 @@ pub fn scenarios(split: Split, seed: u64) -> Vec<Scenario> {
 fn scenario(split: Split, index: usize, random: &mut Random) -> Scenario {
     let calm = index % 3 == 2;
     let secs = split.of(112, 92);
-    let auth = index.is_multiple_of(2);
+    let auth = index % 4 != 1;
     let habits = Habits {
         pace: random.between_f64(split.of((0.6, 1.1), (0.8, 1.6))),
         bulk: random.between_f64(split.of((0.7, 1.2), (0.9, 1.6))),

@@ -222,10 +222,16 @@ fn an_open_that_ends_the_process_is_not_repeated_for_ever() {
     let (mut store, _) = open(dir.path());
     append(&mut store, 2);
     store.close().unwrap();
-    fs::write(dir.path().join("opening"), "2\n").unwrap();
+    let marker = dir.path().join("opening");
+    fs::write(&marker, "4\n").unwrap();
+    let (store, report) = open(dir.path());
+    assert_eq!(report, OpenReport::default());
+    assert!(!marker.exists(), "an open that worked clears the account");
+    store.close().unwrap();
+    fs::write(&marker, "5\n").unwrap();
     let (_, report) = open(dir.path());
-    assert!(report.set_aside.unwrap().1.contains("ended the process 2 times"));
-    assert!(!dir.path().join("opening").exists());
+    assert!(report.set_aside.unwrap().1.contains("ended the process 5 times"));
+    assert!(!marker.exists());
 }
 
 #[test]

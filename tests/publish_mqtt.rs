@@ -105,10 +105,15 @@ fn alerts_are_stored_published_in_order_and_forgotten_when_acknowledged() {
 
     // A metric is sent and not kept; the status is retained.
     wait_for("a metric", || {
-        running.handle.metric(&serde_json::json!({ "schema": "picket.metric.engine/1" })).unwrap();
+        let engine = serde_json::json!({ "frames": 7, "drops": { "truncated": 1 } });
+        running.handle.metric(Timestamp::from_secs(60), Duration::from_secs(60), &engine).unwrap();
         std::thread::sleep(Duration::from_millis(50));
         subscriber.last("/metric/engine").is_some()
     });
+    let metric = subscriber.last("/metric/engine").unwrap().json();
+    let schema = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schema/metric-engine.schema.json"));
+    let schema = serde_json::from_str(&schema.unwrap()).unwrap();
+    assert!(jsonschema::is_valid(&schema, &metric), "{metric}");
     assert!(Answers::status(&running.handle).contains("\"acknowledged\":"));
     wait_for("the status", || retained(broker.port, "picket/v1/gw-1/status").is_some_and(|status| status.contains("\"online\":true")));
     drop(server);

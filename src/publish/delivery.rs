@@ -15,8 +15,9 @@ use serde::Serialize;
 use super::client::{self, Connector, LinkEvent, OwnClientId, Stop, Will};
 use super::config::{PublishError, PublisherConfig};
 use super::payload::{Identity, LostReason};
+use super::rfc3339::Rfc3339;
 use super::status::Board;
-use super::topics::Topics;
+use super::topics::{SensorName, Topics};
 use crate::alert::Alert;
 use crate::store::socket::Answers;
 use crate::store::{Counts, OpenReport, Record, Store};
@@ -46,6 +47,19 @@ pub(super) enum Input {
     Page { after: u64, max: usize, reply: SyncSender<Result<Vec<Record>, String>> },
     /// End before the instant.
     Stop(Instant),
+}
+
+/// `schema` of the engine's metric.
+pub const METRIC_SCHEMA: &str = "picket.metric.engine/1";
+
+#[derive(Serialize)]
+struct EngineMetric<'a, E> {
+    schema: &'static str,
+    ts: Rfc3339,
+    sensor: &'a str,
+    uptime_s: u64,
+    engine: &'a E,
+    delivery: DeliveryCounters,
 }
 
 /// What delivery has done since it started, and what is in the store.
@@ -135,16 +149,32 @@ pub struct Handle {
     channel: SyncSender<Input>,
     shared: Arc<Shared>,
     board: Board,
+    sensor: SensorName,
 }
 
 impl Handle {
-    /// Publishes the engine's counters, if there is a connection and room: a metric is never kept.
-    /// `metric` must have the shape of `docs/schema/metric-engine.schema.json`.
+    /// Publishes the engine's counters, if there is a connection and room: a metric is never kept. Returns whether
+    /// it was handed over.
+    ///
+    /// `engine` is an object of numbers or of objects of numbers; `uptime` is the daemon's. The document's shape
+    /// is `docs/schema/metric-engine.schema.json`.
     ///
     /// # Errors
-    /// `metric` does not serialise.
-    pub fn metric(&self, metric: &impl Serialize) -> Result<bool, serde_json::Error> {
-        let json = serde_json::to_string(metric)?;
+    /// `engine` does not serialise.
+    pub fn metric(
+        &self,
+        at: Timestamp,
+        uptime: Duration,
+        engine: &impl Serialize,
+    ) -> Result<bool, serde_json::Error> {
+        let json = serde_json::to_string(&EngineMetric {
+            schema: METRIC_SCHEMA,
+            ts: Rfc3339(at),
+            sensor: self.sensor.as_str(),
+            uptime_s: uptime.as_secs(),
+            engine,
+            delivery: self.counters(),
+        })?;
         Ok(self.channel.try_send(Input::Metric(json)).is_ok())
     }
 
@@ -228,12 +258,12 @@ impl Delivery {
         board: Board,
         own_client_id: OwnClientId,
     ) -> Result<(Self, Intake, Handle), DeliveryError> {
-        let topics = Topics::new(&identity.sensor);
+        let (topics, sensor) = (Topics::new(&identity.sensor), identity.sensor.clone());
         let connector = publisher
             .map(|config| {
                 let (topic, board) = (topics.status(), board.clone());
                 let will = move || Will { topic: topic.clone(), payload: board.offline().to_json() };
-                Connector::new(config, identity.sensor.clone(), Box::new(will))
+                Connector::new(config, sensor.clone(), Box::new(will))
             })
             .transpose()?;
         let (channel, inputs) = mpsc::sync_channel(CHANNEL);
@@ -261,7 +291,7 @@ impl Delivery {
             })
             .transpose()?;
         let intake = Intake { channel: channel.clone(), dropped: 0 };
-        let handle = Handle { channel: channel.clone(), shared, board };
+        let handle = Handle { channel: channel.clone(), shared, board, sensor };
         Ok((Self { channel, stop, deliver, mqtt }, intake, handle))
     }
 

@@ -5,14 +5,14 @@
 //! [`delivery`] is the thread that stores first and publishes afterwards.
 //! The contract with the outside is `docs/mqtt-api.md`.
 
-//pub mod backoff;
-//pub mod client;
-//pub mod config;
-//pub mod delivery;
+pub mod backoff;
+pub mod client;
+pub mod config;
+pub mod delivery;
 pub mod payload;
 pub mod rfc3339;
-//pub mod status;
-//cfg
-//pub mod tls;
+pub mod status;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod topics;
-//mod window;
+mod window;

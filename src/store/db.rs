@@ -33,11 +33,11 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is inside a call of the database whose panic will be caught.
-/// A panic hook that ends the process must let such a panic pass.
+/// Whether a panic of this thread will be caught: it is inside a call of the database, or it is one of sled's own
+/// threads. A panic hook that ends the process must let such a panic pass.
 #[must_use]
 pub fn in_guarded_section() -> bool {
-    GUARDED.get()
+    GUARDED.get() || thread::current().name().is_some_and(|name| name.starts_with("sled-io-"))
 }
 
 /// Runs `f`; a panic inside sled becomes an error. The caller gives the database up afterwards.

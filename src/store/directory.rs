@@ -22,8 +22,9 @@ const BLOAT: u64 = 4;
 /// ... and at least this large, in bytes: sled takes its space in segments of 512 KiB.
 const BLOAT_FLOOR: u64 = 4 * 1024 * 1024;
 
-/// Opens that may fail in the middle, taking the process with them, before the database is set aside.
-const OPEN_ATTEMPTS: u32 = 2;
+/// Opens that may fail in the middle, taking the process with them, before the database is set aside. As many as
+/// procd restarts a service by default, and more than an impatient operator kills it while it opens.
+const OPEN_ATTEMPTS: u32 = 5;
 
 /// What opening found.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -44,9 +44,9 @@ impl StoreConfig {
 }
 
 impl Default for StoreConfig {
-    /// 8 MiB: about 10,000 alerts.
+    /// 4 MiB: about 5,000 alerts.
     fn default() -> Self {
-        Self { byte_budget: 8 * 1024 * 1024 }
+        Self { byte_budget: 4 * 1024 * 1024 }
     }
 }
 

@@ -316,7 +316,7 @@ mod tests {
         assert_eq!(answer(&path, "alert 7").len(), 1);
         let two: Vec<_> = ask(&path, "follow").unwrap().take(2).map(Result::unwrap).collect();
         assert!(two[0].contains("\"seq\":149") && two[1].contains("\"seq\":150"));
-        for bad in ["", "alerts since x", "status now", "delete 1", &"a".repeat(MAX_REQUEST)] {
+        for bad in ["", "alerts since x", "status now", "delete 1", &"a".repeat(MAX_REQUEST - 1)] {
             assert!(answer(&path, bad).concat().contains("picket.error/1"), "{bad}");
         }
         assert!(matches!(Server::start(&path, Arc::new(Canned)), Err(StoreError::Daemon { .. })));

@@ -1,0 +1,240 @@
+//! The retained status: whether the sensor lives, what it runs, and how its parts are.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+use super::rfc3339::Rfc3339;
+use super::topics::SensorName;
+use crate::time::Timestamp;
+
+/// `schema` of the status.
+pub const STATUS_SCHEMA: &str = "picket.status/1";
+
+/// How a part of the daemon is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// Not yet known.
+    Starting,
+    /// As it should be.
+    Ok,
+    /// Works with a limitation, which the reason names.
+    Degraded,
+    /// Sees nothing: the interface is gone or down.
+    Blind,
+    /// Out of reach; tried again.
+    Away,
+    /// The other side says no; tried again, slowly.
+    Refused,
+    /// Does not work.
+    Failed,
+    /// Switched off by the configuration.
+    Off,
+}
+
+/// The state of one part, and why it is not [`Condition::Ok`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Part {
+    /// How it is.
+    pub state: Condition,
+    /// Why, in words; `None` when there is nothing to explain.
+    pub reason: Option<String>,
+}
+
+impl Part {
+    /// As it should be.
+    #[must_use]
+    pub const fn ok() -> Self {
+        Self::plain(Condition::Ok)
+    }
+
+    /// A state without a reason.
+    #[must_use]
+    pub const fn plain(state: Condition) -> Self {
+        Self { state, reason: None }
+    }
+
+    /// A state with its reason.
+    #[must_use]
+    pub fn because(state: Condition, reason: impl Into<String>) -> Self {
+        Self { state, reason: Some(reason.into()) }
+    }
+}
+
+impl fmt::Display for Part {
+    /// The reason, or the state where there is none.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.reason {
+            Some(reason) => f.write_str(reason),
+            None => write!(f, "{:?}", self.state),
+        }
+    }
+}
+
+/// The health of the parts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Health {
+    /// Capturing frames.
+    pub capture: Part,
+    /// The loaded model.
+    pub model: Part,
+    /// The alert store.
+    pub store: Part,
+    /// The management broker.
+    pub broker: Part,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        let starting = || Part::plain(Condition::Starting);
+        Self { capture: starting(), model: starting(), store: starting(), broker: starting() }
+    }
+}
+
+/// The status document; its shape is `docs/schema/status.schema.json`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Status {
+    schema: &'static str,
+    sensor: String,
+    online: bool,
+    version: &'static str,
+    model: Option<String>,
+    since: Rfc3339,
+    health: Option<Health>,
+}
+
+impl Status {
+    /// The document as one line of JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a status has only text keys and no fallible parts")
+    }
+}
+
+/// What the board holds; every change makes a new edition.
+#[derive(Debug)]
+struct Posted {
+    model: Option<String>,
+    health: Health,
+    edition: u64,
+}
+
+/// The board on which every thread posts its part's health and from which the status is read.
+#[derive(Clone, Debug)]
+pub struct Board {
+    sensor: SensorName,
+    since: Timestamp,
+    posted: Arc<Mutex<Posted>>,
+}
+
+impl Board {
+    /// A board of a daemon that started at `since` with `model` (`<name>@<version>`) loaded.
+    #[must_use]
+    pub fn new(sensor: SensorName, model: Option<String>, since: Timestamp) -> Self {
+        let posted = Posted { model, health: Health::default(), edition: 1 };
+        Self { sensor, since, posted: Arc::new(Mutex::new(posted)) }
+    }
+
+    /// Changes the health; nothing happens when `change` changes nothing.
+    pub fn post(&self, change: impl FnOnce(&mut Health)) {
+        let mut posted = self.lock();
+        let before = posted.health.clone();
+        change(&mut posted.health);
+        if posted.health != before {
+            posted.edition += 1;
+        }
+    }
+
+    /// Another model is loaded, or none.
+    pub fn set_model(&self, model: Option<String>) {
+        let mut posted = self.lock();
+        if posted.model != model {
+            posted.model = model;
+            posted.edition += 1;
+        }
+    }
+
+    /// The health as it stands.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.lock().health.clone()
+    }
+
+    /// Number of the present edition; it grows with every change.
+    #[must_use]
+    pub fn edition(&self) -> u64 {
+        self.lock().edition
+    }
+
+    /// The status of a daemon that lives.
+    #[must_use]
+    pub fn online(&self) -> Status {
+        let posted = self.lock();
+        self.status(posted.model.clone(), Some(posted.health.clone()))
+    }
+
+    /// The status of a daemon that is gone: the last will, and the last word of an orderly end.
+    #[must_use]
+    pub fn offline(&self) -> Status {
+        let model = self.lock().model.clone();
+        self.status(model, None)
+    }
+
+    fn status(&self, model: Option<String>, health: Option<Health>) -> Status {
+        Status {
+            schema: STATUS_SCHEMA,
+            sensor: self.sensor.to_string(),
+            online: health.is_some(),
+            version: env!("CARGO_PKG_VERSION"),
+            model,
+            since: Rfc3339(self.since),
+            health,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Posted> {
+        // Nothing under this lock can leave the board half changed, so a poisoned one is as good.
+        self.posted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_change_makes_a_new_edition() {
+        let board = Board::new("gw-1".parse().unwrap(), None, Timestamp::ZERO);
+        let first = board.edition();
+        board.post(|health| health.store = Part::plain(Condition::Starting));
+        board.set_model(None);
+        assert_eq!(board.edition(), first);
+        board.post(|health| health.store = Part::ok());
+        board.set_model(Some("default@1".to_owned()));
+        assert_eq!(board.edition(), first + 2);
+    }
+
+    #[test]
+    fn the_documents_are_these_bytes() {
+        let board = Board::new("gw-1".parse().unwrap(), Some("default@3".to_owned()), Timestamp::ZERO);
+        board.post(|health| {
+            health.capture = Part::because(Condition::Blind, "lo is down");
+            health.model = Part::ok();
+        });
+        let head = format!(
+            r#"{{"schema":"picket.status/1","sensor":"gw-1","online":ONLINE,"version":"{}","model":"default@3","since":"1970-01-01T00:00:00.000000Z","health":"#,
+            env!("CARGO_PKG_VERSION")
+        );
+        assert_eq!(
+            board.online().to_json(),
+            head.replace("ONLINE", "true")
+                + concat!(
+                    r#"{"capture":{"state":"blind","reason":"lo is down"},"model":{"state":"ok","reason":null},"#,
+                    r#""store":{"state":"starting","reason":null},"broker":{"state":"starting","reason":null}}}"#
+                )
+        );
+        assert_eq!(board.offline().to_json(), head.replace("ONLINE", "false") + "null}");
+    }
+}

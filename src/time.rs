@@ -79,7 +79,10 @@ mod tests {
     #[test]
     fn arithmetic_saturates() {
         let t = Timestamp::from_secs(3);
-        assert_eq!(t + Duration::from_millis(5), Timestamp::from_micros(3_005_000));
+        assert_eq!(
+            t + Duration::from_millis(5),
+            Timestamp::from_micros(3_005_000)
+        );
         assert_eq!(t - Duration::from_secs(9), Timestamp::ZERO);
         assert_eq!(Timestamp::ZERO.micros_since(t), 0);
         assert_eq!(Timestamp::from_secs(u64::MAX).as_micros(), u64::MAX);

@@ -1,5 +1,6 @@
 //! From counters to rows of numbers. No address, port, TTL, checksum, link type, TCP window or timestamp is ever a column.
 
+pub mod connection;
 pub mod schema;
 
 use crate::limits::MAX_FEATURES;
@@ -13,7 +14,9 @@ pub struct FeatureVector {
 
 impl FeatureVector {
     /// All zero.
-    pub const ZERO: Self = Self { values: [0.0; MAX_FEATURES] };
+    pub const ZERO: Self = Self {
+        values: [0.0; MAX_FEATURES],
+    };
 
     /// The row as the schema sees it.
     #[must_use]

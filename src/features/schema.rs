@@ -158,21 +158,61 @@ mod tests {
     #[test]
     fn column_names_are_unique_and_plain() {
         for (i, feature) in HOST.features.iter().enumerate() {
-            assert!(!HOST.features[..i].iter().any(|f| f.name == feature.name), "{}", feature.name);
-            assert!(feature.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'));
+            assert!(
+                !HOST.features[..i].iter().any(|f| f.name == feature.name),
+                "{}",
+                feature.name
+            );
+            assert!(
+                feature
+                    .name
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            );
         }
     }
 
     #[test]
     fn the_hash_sees_order_names_units_and_version() {
-        const A: Feature = Feature { name: "a", unit: "s", doc: "" };
-        const B: Feature = Feature { name: "b", unit: "s", doc: "" };
-        const B2: Feature = Feature { name: "b", unit: "ms", doc: "other words" };
-        let hash = |version, features| Schema { name: "x", version, features }.hash();
+        const A: Feature = Feature {
+            name: "a",
+            unit: "s",
+            doc: "",
+        };
+        const B: Feature = Feature {
+            name: "b",
+            unit: "s",
+            doc: "",
+        };
+        const B2: Feature = Feature {
+            name: "b",
+            unit: "ms",
+            doc: "other words",
+        };
+        let hash = |version, features| {
+            Schema {
+                name: "x",
+                version,
+                features,
+            }
+            .hash()
+        };
         let base = hash(1, &[A, B]);
         assert_ne!(base, hash(1, &[B, A]));
         assert_ne!(base, hash(1, &[A, B2]));
         assert_ne!(base, hash(2, &[A, B]));
-        assert_eq!(base, hash(1, &[A, Feature { doc: "better words", ..B }]));
+        assert_eq!(
+            base,
+            hash(
+                1,
+                &[
+                    A,
+                    Feature {
+                        doc: "better words",
+                        ..B
+                    }
+                ]
+            )
+        );
     }
 }

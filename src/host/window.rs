@@ -47,3 +47,148 @@ pub enum Counter {
     /// MQTT payload received, in units of 64 octets.
     BytesReceived,
 }
+
+impl Counter {
+    /// How many counters there are.
+    pub const COUNT: usize = Self::BytesReceived as usize + 1;
+}
+
+/// Seconds of the long window.
+const LONG: usize = 60;
+/// Seconds of the short window.
+const SHORT: usize = 10;
+
+/// Every counter of one host over both windows. The windows end with the current second, which is part of them.
+///
+/// A bucket saturates at 65,535 events in its second.
+#[derive(Clone, Debug)]
+pub struct Windows {
+    second: u64,
+    buckets: [[u16; Counter::COUNT]; LONG],
+    short: [u32; Counter::COUNT],
+    long: [u32; Counter::COUNT],
+}
+
+impl Windows {
+    /// Nothing counted yet.
+    pub const EMPTY: Self = Self {
+        second: 0,
+        buckets: [[0; Counter::COUNT]; LONG],
+        short: [0; Counter::COUNT],
+        long: [0; Counter::COUNT],
+    };
+
+    /// Moves on to `second`; what has left the windows is forgotten. Going back does nothing.
+    #[inline]
+    pub fn advance(&mut self, second: u64) {
+        if second <= self.second {
+            return;
+        }
+        if second - self.second >= LONG as u64 {
+            *self = Self {
+                second,
+                ..Self::EMPTY
+            };
+            return;
+        }
+        while self.second < second {
+            self.second += 1;
+            self.forget();
+        }
+    }
+
+    /// Empties the bucket of the new current second and takes what is too old out of the sums.
+    fn forget(&mut self) {
+        let at = |age: u64| (self.second.wrapping_sub(age) % LONG as u64) as usize;
+        if let Some(leaving) = self.buckets.get(at(SHORT as u64)) {
+            for (sum, value) in self.short.iter_mut().zip(leaving) {
+                *sum -= u32::from(*value);
+            }
+        }
+        if let Some(leaving) = self.buckets.get_mut(at(0)) {
+            for (sum, value) in self.long.iter_mut().zip(leaving.iter()) {
+                *sum -= u32::from(*value);
+            }
+            leaving.fill(0);
+        }
+    }
+
+    /// Counts `n` in the current second.
+    #[inline]
+    pub fn add(&mut self, counter: Counter, n: u32) {
+        let index = counter as usize;
+        let Some(bucket) = self.buckets.get_mut((self.second % LONG as u64) as usize) else {
+            return;
+        };
+        let before = bucket[index];
+        let after = u16::try_from(u32::from(before).saturating_add(n)).unwrap_or(u16::MAX);
+        bucket[index] = after;
+        let added = u32::from(after - before);
+        self.short[index] += added;
+        self.long[index] += added;
+    }
+
+    /// Sum over the last 10 seconds.
+    #[must_use]
+    #[inline]
+    pub const fn last10(&self, counter: Counter) -> u32 {
+        self.short[counter as usize]
+    }
+
+    /// Sum over the last 60 seconds.
+    #[must_use]
+    #[inline]
+    pub const fn last60(&self, counter: Counter) -> u32 {
+        self.long[counter as usize]
+    }
+
+    /// Whether nothing is in the windows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.long.iter().all(|sum| *sum == 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_bucket_saturates_without_upsetting_the_sums() {
+        let mut windows = Windows::EMPTY.clone();
+        windows.advance(100);
+        windows.add(Counter::Publish, 70_000);
+        windows.add(Counter::Publish, 5);
+        assert_eq!(windows.last60(Counter::Publish), 65_535);
+        windows.advance(110);
+        assert_eq!(
+            (
+                windows.last10(Counter::Publish),
+                windows.last60(Counter::Publish)
+            ),
+            (0, 65_535)
+        );
+        windows.advance(160);
+        assert!(windows.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_list_of_events(steps in prop::collection::vec((0u64..20, 0u32..50), 1..200)) {
+            let mut windows = Windows::EMPTY.clone();
+            let mut events: Vec<(u64, u32)> = Vec::new();
+            let mut now = 1000;
+            for (step, n) in steps {
+                now += step;
+                windows.advance(now);
+                windows.add(Counter::Connect, n);
+                events.push((now, n));
+                let sum = |seconds| events.iter().filter(|(at, _)| at + seconds > now).map(|(_, n)| n).sum::<u32>();
+                prop_assert_eq!(windows.last10(Counter::Connect), sum(10));
+                prop_assert_eq!(windows.last60(Counter::Connect), sum(60));
+                prop_assert_eq!(windows.last60(Counter::Publish), 0);
+            }
+        }
+    }
+}

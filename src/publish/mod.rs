@@ -1,1 +1,18 @@
 //! Sends alerts, status and metrics to the management broker.
+//!
+//! [`payload`] and [`status`] are the documents, [`topics`] is where they go, [`client`] is one MQTT
+//! connection after another, [`window`] says which alert an acknowledgement belongs to, and
+//! [`delivery`] is the thread that stores first and publishes afterwards.
+//! The contract with the outside is `docs/mqtt-api.md`.
+
+//pub mod backoff;
+//pub mod client;
+//pub mod config;
+//pub mod delivery;
+pub mod payload;
+pub mod rfc3339;
+//pub mod status;
+//cfg
+//pub mod tls;
+pub mod topics;
+//mod window;

@@ -1,0 +1,138 @@
+//! The topic tree, in one place: `picket/v1/<sensor>/...`.
+
+use core::fmt;
+use std::str::FromStr;
+
+use super::payload::Head;
+
+/// First levels of every topic: product and version of the contract.
+pub const ROOT: &str = "picket/v1";
+
+/// The name of this sensor as it stands in topics: 1 to 64 of `A-Z a-z 0-9 _ -`.
+///
+/// Nothing else is let in, so that a name can neither add a level nor be a wildcard, and so that a broker's
+/// access list can use it as a user name (`pattern write picket/v1/%u/...`).
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct SensorName(String);
+
+/// Why a text is not a sensor name.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("sensor name {0:?} is not 1 to 64 of the characters A-Z a-z 0-9 _ -")]
+pub struct BadSensorName(String);
+
+impl SensorName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for SensorName {
+    type Err = BadSensorName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if is_level(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadSensorName(text.chars().take(80).collect()))
+        }
+    }
+}
+
+impl fmt::Display for SensorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether `text` may be one level of a topic.
+fn is_level(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+}
+
+/// The topics of one sensor.
+#[derive(Clone, Debug)]
+pub struct Topics {
+    base: String,
+}
+
+impl Topics {
+    /// The topics of `sensor`.
+    #[must_use]
+    pub fn new(sensor: &SensorName) -> Self {
+        Self { base: format!("{ROOT}/{sensor}") }
+    }
+
+    /// Where the retained status lies; also the topic of the last will.
+    #[must_use]
+    pub fn status(&self) -> String {
+        format!("{}/status", self.base)
+    }
+
+    /// Where the engine's counters go, once a minute.
+    #[must_use]
+    pub fn metric_engine(&self) -> String {
+        format!("{}/metric/engine", self.base)
+    }
+
+    /// Where it is said that alerts were lost.
+    #[must_use]
+    pub fn lost(&self) -> String {
+        format!("{}/lost", self.base)
+    }
+
+    /// Where alerts of one severity and class go.
+    #[must_use]
+    pub fn alert(&self, severity: &str, class: &str) -> String {
+        format!("{}/alert/{severity}/{class}", self.base)
+    }
+
+    /// Where a stored document belongs; `None` when its severity or class could not be a topic level.
+    #[must_use]
+    pub fn of(&self, head: &Head) -> Option<String> {
+        match head {
+            Head::Lost { .. } => Some(self.lost()),
+            Head::Alert { severity, class, .. } => {
+                (is_level(severity) && is_level(class)).then(|| self.alert(severity, class))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::Severity;
+    use crate::detect::class::Class;
+
+    #[test]
+    fn sensor_names_are_one_topic_level() {
+        for good in ["a", "gw-01", "Roof_2", &"x".repeat(64)] {
+            assert!(good.parse::<SensorName>().is_ok(), "{good}");
+        }
+        for bad in ["", "a/b", "a+", "#", "a b", "gärtner", "a\n", &"x".repeat(65)] {
+            assert!(bad.parse::<SensorName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn topics_are_as_in_the_contract() {
+        let topics = Topics::new(&"gw-1".parse().unwrap());
+        assert_eq!(topics.status(), "picket/v1/gw-1/status");
+        assert_eq!(topics.metric_engine(), "picket/v1/gw-1/metric/engine");
+        assert_eq!(topics.lost(), "picket/v1/gw-1/lost");
+        assert_eq!(
+            topics.alert(Severity::High.name(), Class::TcpScan.name()),
+            "picket/v1/gw-1/alert/high/tcp_scan"
+        );
+    }
+
+    #[test]
+    fn every_class_and_severity_is_a_topic_level() {
+        for name in Class::ALL.iter().map(|class| class.name()).chain(Severity::ALL.map(Severity::name)) {
+            assert!(is_level(name), "{name}");
+        }
+    }
+}

@@ -247,7 +247,7 @@ impl Inputs<'_> {
         };
         match (constant.shape.as_slice(), axes.as_slice()) {
             ([1], [2 | -1]) => Ok(()),
-            ([1], [axis]) => Err(NodeFault::Axis(*axis)),
+            ([1], [other]) => Err(NodeFault::Axis(*other)),
             (found, _) => {
                 Err(NodeFault::Shape { role: "axis list", wanted: "[1]".into(), found: found.to_vec() })
             }

@@ -1,11 +1,15 @@
 //! The command line: reading it, and one module per command.
 
+mod alerts;
 pub mod args;
+mod check;
 mod extract;
 mod model;
 mod offline;
 mod output;
 mod replay;
+mod run;
+mod status;
 
 use std::process::{ExitCode, Termination};
 
@@ -36,10 +40,13 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> Result<(), ExitError> {
     match command {
+        Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Extract(args) => extract::run(&args),
         Command::Model(args) => model::run(&args),
-        _ => Ok(()),
+        Command::Alerts(args) => alerts::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Status(args) => status::run(&args),
     }
 }
 

@@ -9,10 +9,11 @@ use super::fault::Faults;
 use super::raw::{
     Kind, RawCapture, RawConfig, RawFlow, RawModel, RawPublish, RawRules, RawStore, Setting, Size,
 };
-use super::value::{self, BrokerUrl, Interface, SensorName};
+use super::value::{self, BrokerUrl, Interface};
 use super::{
     Alerting, Capture, Config, Flow, Identity, Model, OnMissing, Overrides, Protocol, Publish, Rules, Store,
 };
+use crate::publish::topics::SensorName;
 
 /// Ports that may be named in `mqtt.ports`, and interfaces in `capture.interfaces`.
 const MAX_LIST: usize = 16;
@@ -39,7 +40,11 @@ pub(super) fn check(
 ) -> Config {
     let mut check = Check { lines, faults };
     let sensor = check.value("sensor.name", raw.sensor.name, String::new(), |name| {
-        if name.is_empty() { Ok(SensorName::from_hostname(hostname)) } else { SensorName::new(&name) }
+        if name.is_empty() {
+            Ok(SensorName::from_hostname(hostname))
+        } else {
+            name.parse().map_err(|_| "must be 1 to 64 of A-Z a-z 0-9 _ -".to_owned())
+        }
     });
     Config {
         sensor: sensor.unwrap_or_else(|| SensorName::from_hostname(hostname)),

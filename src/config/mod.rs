@@ -19,7 +19,9 @@ use std::time::Duration;
 
 pub use advice::{Advice, advice};
 pub use fault::{ConfigError, Fault};
-pub use value::{BrokerUrl, Interface, SensorName};
+pub use value::{BrokerUrl, Interface};
+
+pub use crate::publish::topics::SensorName;
 
 /// Read when no `-c` is given, and not an error when it does not exist.
 pub const DEFAULT_PATH: &str = "/etc/picket/picket.toml";
@@ -64,11 +66,11 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// The size of the kernel's buffer in bytes, as libpcap takes it.
+    /// The size of the kernel's buffer in bytes, as libpcap takes it, below 2^31.
     #[must_use]
-    pub fn buffer_bytes(&self) -> i32 {
+    pub fn buffer_bytes(&self) -> u32 {
         // At most 1024 MiB passes the check, which is 2^30.
-        i32::from(self.buffer_mib) << 20
+        u32::from(self.buffer_mib) << 20
     }
 }
 

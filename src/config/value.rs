@@ -38,49 +38,6 @@ impl fmt::Display for Interface {
     }
 }
 
-/// The sensor's name in topics and alerts: 1 to 64 of `A-Z a-z 0-9 _ -`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SensorName(String);
-
-impl SensorName {
-    /// Longest name, in bytes.
-    const MAX: usize = 64;
-
-    /// Takes a name.
-    ///
-    /// # Errors
-    /// What is wrong with it, in words.
-    pub fn new(name: &str) -> Result<Self, String> {
-        let fits = !name.is_empty() && name.len() <= Self::MAX && name.chars().all(Self::allows);
-        if fits { Ok(Self(name.to_owned())) } else { Err("must be 1 to 64 of A-Z a-z 0-9 _ -".into()) }
-    }
-
-    /// The name for a host: its first label, other characters replaced by `-`; `picket` if nothing is left.
-    #[must_use]
-    pub fn from_hostname(hostname: &str) -> Self {
-        let label = hostname.split('.').next().unwrap_or_default();
-        let name: String =
-            label.chars().take(Self::MAX).map(|c| if Self::allows(c) { c } else { '-' }).collect();
-        Self(if name.is_empty() { "picket".to_owned() } else { name })
-    }
-
-    fn allows(c: char) -> bool {
-        c.is_ascii_alphanumeric() || c == '_' || c == '-'
-    }
-
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for SensorName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// Where the management broker is: `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`.
 ///
 /// It never holds a user or a password; those have keys of their own, the password a file.
@@ -210,6 +167,7 @@ pub(super) fn write_duration(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::publish::topics::SensorName;
 
     #[test]
     fn interfaces_are_kernel_names() {
@@ -229,7 +187,7 @@ mod tests {
             assert_eq!(SensorName::from_hostname(host).as_str(), name);
         }
         assert_eq!(SensorName::from_hostname(&"x".repeat(200)).as_str().len(), 64);
-        assert!(SensorName::new("a/b").is_err() && SensorName::new("").is_err());
+        assert!("a/b".parse::<SensorName>().is_err() && "".parse::<SensorName>().is_err());
     }
 
     #[test]

@@ -21,6 +21,18 @@ pub struct SensorName(String);
 pub struct BadSensorName(String);
 
 impl SensorName {
+    /// Longest name, in bytes.
+    const MAX: usize = 64;
+
+    /// The name for a host: its first label, other characters replaced by `-`; `picket` if nothing is left.
+    #[must_use]
+    pub fn from_hostname(hostname: &str) -> Self {
+        let label = hostname.split('.').next().unwrap_or_default();
+        let fitting = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+        let name: String = label.chars().take(Self::MAX).map(fitting).collect();
+        Self(if name.is_empty() { "picket".to_owned() } else { name })
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -48,7 +60,7 @@ impl fmt::Display for SensorName {
 
 /// Whether `text` may be one level of a topic.
 fn is_level(text: &str) -> bool {
-    (1..=64).contains(&text.len())
+    (1..=SensorName::MAX).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 

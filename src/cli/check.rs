@@ -1,0 +1,40 @@
+//! `picket check`: the configuration in force, what is wrong with it, and what it will cost.
+
+use std::io::Write as _;
+
+use super::args::ConfigFile;
+use super::configuration;
+use crate::capture;
+use crate::config::{Config, Overrides, advice};
+use crate::error::ExitError;
+use crate::memory::OwnedMemory;
+
+/// Resident memory beside tables and capture buffers, measured on x86-64 with the default model, in MiB.
+const BASE_MIB: usize = 16;
+
+pub(super) fn run(args: &ConfigFile) -> Result<(), ExitError> {
+    let config = configuration(args, &Overrides::default())?;
+    if !config.capture().filter.is_empty() {
+        capture::check_filter(&config.capture().filter)?;
+    }
+    let mut out = std::io::stdout().lock();
+    // A closed stdout means that nobody reads.
+    let _ = write!(out, "{}\n{}", config.effective_toml(), memory_estimate(&config));
+    for advice in advice(&config, args.config.as_deref()) {
+        let _ = writeln!(out, "# note: {advice}");
+    }
+    Ok(())
+}
+
+/// How much memory the daemon will take, and for what.
+fn memory_estimate(config: &Config) -> String {
+    let mib = |octets: usize| octets.div_ceil(1 << 20);
+    let tables = mib(OwnedMemory::new().octets());
+    let interfaces = config.capture().interfaces.len().max(1);
+    let buffers = usize::from(config.capture().buffer_mib) * interfaces;
+    format!(
+        "# memory: about {} MiB resident: tables {tables}, program and model {BASE_MIB}, capture buffers {buffers} ({interfaces} x {})\n",
+        tables + BASE_MIB + buffers,
+        config.capture().buffer_mib,
+    )
+}

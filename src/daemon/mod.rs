@@ -1,0 +1,171 @@
+//! `picket run`: opens everything, gives up its rights, and keeps the pipeline going.
+//!
+//! The order matters: capture handles, model and secrets are opened with the rights the process was started
+//! with; then the rights go; then come the store, the threads and the status socket.
+
+mod metric;
+mod pipeline;
+mod publisher;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::capture::{LiveOptions, LiveSource};
+use crate::config::{Config, OnMissing, advice};
+use crate::detect::scorer::NoModel;
+use crate::error::{ExitError, sysexits};
+use crate::model::OnnxScorer;
+use crate::privileges::{self, Account};
+use crate::publish::delivery::{Delivery, DeliveryError};
+use crate::publish::payload::Identity;
+use crate::publish::status::{Board, Condition, Part};
+use crate::settings;
+use crate::store::socket::Server;
+use crate::store::{Store, StoreConfig, StoreError};
+use crate::time::Timestamp;
+use pipeline::{OwnClients, Pipeline};
+
+/// How long an orderly end may take.
+const SHUTDOWN: Duration = Duration::from_secs(2);
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// Something needed could not be opened, or a thread died.
+pub fn run(config: &Config) -> Result<(), ExitError> {
+    for advice in advice(config, None) {
+        log::warn!("{advice}");
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(|error| {
+            ExitError::new(sysexits::SOFTWARE, format!("run: cannot watch signal {signal}: {error}"))
+        })?;
+    }
+
+    let source = open_capture(config)?;
+    let (model, model_health) = load_model(config)?;
+    let publisher = publisher::of(config.publish())?;
+    give_up_rights(config)?;
+
+    let since = now();
+    let label = model.as_ref().map(|model| format!("{}@{}", model.info().name, model.info().version));
+    let identity = Identity { sensor: config.sensor().clone(), model: label.clone() };
+    let store_config = StoreConfig { byte_budget: config.store().byte_budget };
+    let (store, report) = Store::open(&config.store().path, store_config, &identity, since)?;
+    let board = Board::new(config.sensor().clone(), label, since);
+    board.post(|health| health.model = model_health);
+
+    let own = OwnClients::default();
+    let announce = own.clone();
+    let announce = Box::new(move |id: &str| announce.announce(id));
+    let (delivery, intake, handle) =
+        Delivery::spawn(store, &report, identity, publisher, board.clone(), announce)?;
+    let _server = match config.status_socket() {
+        Some(path) => match Server::start(path, Arc::new(handle.clone())) {
+            Ok(server) => Some(server),
+            Err(error) => {
+                // Detection matters more than being asked about it.
+                log::warn!("no status socket: {error}");
+                None
+            }
+        },
+        None => None,
+    };
+
+    let mut engine_settings = settings::of(config);
+    engine_settings.key = settings::random_key().map_err(|error| {
+        ExitError::new(sysexits::SOFTWARE, format!("run: no random numbers from the system: {error}"))
+    })?;
+    log::info!("watching {} as sensor {}", names(config), config.sensor());
+    let pipeline =
+        Pipeline { source, stop, own, intake, handle, board, metrics_every: config.publish().metrics_every };
+    let outcome = match model {
+        Some(model) => pipeline.run(engine_settings, model, &delivery),
+        None => pipeline.run(engine_settings, NoModel, &delivery),
+    };
+    if !delivery.shutdown(SHUTDOWN) {
+        log::warn!("the store was not closed in time; the next start will look through it");
+    }
+    outcome
+}
+
+fn names(config: &Config) -> String {
+    let names: Vec<&str> = config.capture().interfaces.iter().map(|interface| interface.as_str()).collect();
+    names.join(", ")
+}
+
+fn open_capture(config: &Config) -> Result<LiveSource, ExitError> {
+    let capture = config.capture();
+    let interfaces = config
+        .interfaces_to_capture()
+        .map_err(|fault| ExitError::new(sysexits::CONFIG, format!("run: {fault}")))?;
+    let names: Vec<&str> = interfaces.iter().map(|interface| interface.as_str()).collect();
+    let options = LiveOptions {
+        snaplen: capture.snaplen,
+        buffer_bytes: capture.buffer_bytes(),
+        promiscuous: capture.promiscuous,
+        immediate: capture.immediate,
+        filter: (!capture.filter.is_empty()).then(|| capture.filter.clone()),
+        ..LiveOptions::default()
+    };
+    Ok(LiveSource::open(&names, options)?)
+}
+
+/// The model and what the health says of it. A missing or bad one is no reason not to start, unless configured so.
+fn load_model(config: &Config) -> Result<(Option<OnnxScorer>, Part), ExitError> {
+    let Some(path) = &config.model().path else {
+        return Ok((None, Part::plain(Condition::Off)));
+    };
+    match OnnxScorer::load(path) {
+        Ok(model) => {
+            log::info!("model {}@{} loaded", model.info().name, model.info().version);
+            Ok((Some(model), Part::ok()))
+        }
+        Err(error) if config.model().on_missing == OnMissing::Refuse => Err(error.into()),
+        Err(error) => {
+            log::warn!("working with the rules alone: {error}");
+            Ok((None, Part::because(Condition::Degraded, error.to_string())))
+        }
+    }
+}
+
+fn give_up_rights(config: &Config) -> Result<(), ExitError> {
+    let report = if privileges::is_root() {
+        let account = Account::find(&config.capture().user)?;
+        account.own(&config.store().path)?;
+        if let Some(folder) = config.status_socket().and_then(|path| path.parent()) {
+            account.own(folder)?;
+        }
+        privileges::drop_all(Some(&account))?
+    } else {
+        privileges::drop_all(None)?
+    };
+    log::info!("{report}");
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the start of the daemon is dated for people")]
+fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
+}
+
+impl From<StoreError> for ExitError {
+    fn from(error: StoreError) -> Self {
+        Self::new(error.exit_code(), error.to_string())
+    }
+}
+
+impl From<DeliveryError> for ExitError {
+    fn from(error: DeliveryError) -> Self {
+        let code = match error {
+            DeliveryError::Publish(_) => sysexits::CONFIG,
+            DeliveryError::Thread(_) => sysexits::SOFTWARE,
+        };
+        Self::new(code, format!("run: {error}"))
+    }
+}

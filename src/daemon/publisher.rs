@@ -1,0 +1,45 @@
+//! From the configuration to the connection to the broker; reads the secrets.
+
+use crate::config::{Protocol, Publish};
+use crate::error::{ExitError, sysexits};
+use crate::publish::config::{Credentials, PublishError, PublisherConfig, TlsFiles};
+
+/// The publisher's configuration, or `None` when nothing is to be published.
+pub(super) fn of(publish: &Publish) -> Result<Option<PublisherConfig>, ExitError> {
+    let Some(broker) = &publish.broker else { return Ok(None) };
+    let credentials = match (&publish.user, &publish.password_file) {
+        (Some(user), Some(file)) => {
+            let (credentials, warning) = Credentials::from_file(user, file)?;
+            if let Some(warning) = warning {
+                log::warn!("{warning}");
+            }
+            Some(credentials)
+        }
+        _ => None,
+    };
+    let tls = TlsFiles {
+        ca: publish.ca_file.clone(),
+        client: publish
+            .identity
+            .as_ref()
+            .map(|identity| (identity.cert_file.clone(), identity.key_file.clone())),
+    };
+    let protocol = match publish.protocol {
+        Protocol::V5 => crate::publish::config::Protocol::V5,
+        Protocol::V311 => crate::publish::config::Protocol::V311,
+    };
+    let broker = broker.to_string().parse()?;
+    Ok(Some(PublisherConfig {
+        protocol,
+        credentials,
+        tls,
+        keep_alive: publish.keep_alive,
+        ..PublisherConfig::new(broker)
+    }))
+}
+
+impl From<PublishError> for ExitError {
+    fn from(error: PublishError) -> Self {
+        Self::new(sysexits::CONFIG, format!("publish: {error}"))
+    }
+}

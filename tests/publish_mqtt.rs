@@ -39,11 +39,11 @@ fn plain(port: u16) -> PublisherConfig {
 
 fn start(dir: &Path, publisher: PublisherConfig) -> Running {
     let now = Timestamp::from_secs(1_700_000_000);
-    let (store, report) =
-        Store::open(&dir.join("store"), StoreConfig::default(), &identity(), now).unwrap();
+    let (store, report) = Store::open(&dir.join("store"), StoreConfig::default(), &identity(), now).unwrap();
     let board = Board::new(identity().sensor, Some("default@1".to_owned()), now);
     let (delivery, intake, handle) =
-        Delivery::spawn(store, &report, identity(), Some(publisher), board.clone(), Box::new(|_| {})).unwrap();
+        Delivery::spawn(store, &report, identity(), Some(publisher), board.clone(), Box::new(|_| {}))
+            .unwrap();
     Running { delivery, intake, handle, board }
 }
 
@@ -51,7 +51,9 @@ impl Running {
     /// Offers alerts `from..to`, never so fast that the channel is full.
     fn offer(&mut self, from: u64, to: u64) {
         for unique in from..to {
-            wait_for("room in the channel", || self.intake.offer(alert(unique.into())) || self.intake.settle());
+            wait_for("room in the channel", || {
+                self.intake.offer(alert(unique.into())) || self.intake.settle()
+            });
         }
         wait_for("the store", || self.handle.counters().stored >= to);
     }
@@ -84,8 +86,12 @@ fn alerts_are_stored_published_in_order_and_forgotten_when_acknowledged() {
     let source = AlertSource::open(&socket, &dir.path().join("store")).unwrap();
     assert!(matches!(source, AlertSource::Daemon(_)));
     let stored = source.list(&Filter::default()).unwrap();
-    let published: Vec<String> =
-        subscriber.seen().into_iter().filter(|message| message.seq().is_some()).map(|message| message.payload).collect();
+    let published: Vec<String> = subscriber
+        .seen()
+        .into_iter()
+        .filter(|message| message.seq().is_some())
+        .map(|message| message.payload)
+        .collect();
     assert_eq!(stored, published);
     let newest = source.list(&Filter { newest: Some(1), ..Filter::default() }).unwrap();
     assert!(newest[0].contains("\"seq\":100,"));
@@ -96,7 +102,12 @@ fn alerts_are_stored_published_in_order_and_forgotten_when_acknowledged() {
         move || {
             let mut heard = None;
             let filter = Filter { since: 100, ..Filter::default() };
-            source.follow(&filter, |json| { heard = Some(json); false }).unwrap();
+            source
+                .follow(&filter, |json| {
+                    heard = Some(json);
+                    false
+                })
+                .unwrap();
             heard
         }
     });
@@ -111,17 +122,24 @@ fn alerts_are_stored_published_in_order_and_forgotten_when_acknowledged() {
         subscriber.last("/metric/engine").is_some()
     });
     let metric = subscriber.last("/metric/engine").unwrap().json();
-    let schema = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schema/metric-engine.schema.json"));
+    let schema =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schema/metric-engine.schema.json"));
     let schema = serde_json::from_str(&schema.unwrap()).unwrap();
     assert!(jsonschema::is_valid(&schema, &metric), "{metric}");
     assert!(Answers::status(&running.handle).contains("\"acknowledged\":"));
-    wait_for("the status", || retained(broker.port, "picket/v1/gw-1/status").is_some_and(|status| status.contains("\"online\":true")));
+    wait_for("the status", || {
+        retained(broker.port, "picket/v1/gw-1/status")
+            .is_some_and(|status| status.contains("\"online\":true"))
+    });
     drop(server);
 
     let began = Instant::now();
     assert!(running.delivery.shutdown(Duration::from_secs(2)));
     assert!(began.elapsed() < Duration::from_secs(2));
-    wait_for("the last status", || retained(broker.port, "picket/v1/gw-1/status").is_some_and(|status| status.contains("\"online\":false")));
+    wait_for("the last status", || {
+        retained(broker.port, "picket/v1/gw-1/status")
+            .is_some_and(|status| status.contains("\"online\":false"))
+    });
     let (store, report) =
         Store::open(&dir.path().join("store"), StoreConfig::default(), &identity(), Timestamp::ZERO).unwrap();
     assert_eq!((report.lost, store.last_seq()), (None, 101), "a clean end leaves no hole");
@@ -132,7 +150,8 @@ fn a_broker_that_was_away_gets_everything_in_order() {
     let Some(program) = mosquitto() else { return };
     let dir = tempfile::tempdir().unwrap();
     let port = free_port();
-    let lines = format!("allow_anonymous true\npersistence true\npersistence_location {}/", dir.path().display());
+    let lines =
+        format!("allow_anonymous true\npersistence true\npersistence_location {}/", dir.path().display());
     let mut running = start(dir.path(), plain(port));
     running.offer(0, 40);
     wait_for("the health", || running.broker() == Condition::Away);
@@ -161,11 +180,8 @@ fn guarded(program: &str, dir: &Path, rights: &str) -> Broker {
     let made = Command::new("mosquitto_passwd").arg("-U").arg(&passwords).status().unwrap();
     assert!(made.success());
     let acl = file(dir, "acl", rights);
-    let lines = format!(
-        "allow_anonymous false\npassword_file {}\nacl_file {}",
-        passwords.display(),
-        acl.display()
-    );
+    let lines =
+        format!("allow_anonymous false\npassword_file {}\nacl_file {}", passwords.display(), acl.display());
     Broker::start(program, dir, free_port(), &lines)
 }
 
@@ -177,7 +193,11 @@ fn credentials(dir: &Path, password: &str) -> Credentials {
 fn a_refused_password_is_visible_and_costs_no_alert() {
     let Some(program) = mosquitto() else { return };
     let dir = tempfile::tempdir().unwrap();
-    let broker = guarded(program, dir.path(), "user picket\ntopic write picket/v1/gw-1/#\nuser watcher\ntopic read picket/#\n");
+    let broker = guarded(
+        program,
+        dir.path(),
+        "user picket\ntopic write picket/v1/gw-1/#\nuser watcher\ntopic read picket/#\n",
+    );
     for (protocol, reason) in [(Protocol::V5, "not authorized"), (Protocol::V311, "not authorized")] {
         let credentials = Some(credentials(dir.path(), "wrong\n"));
         let mut running = start(dir.path(), PublisherConfig { protocol, credentials, ..plain(broker.port) });
@@ -228,7 +248,10 @@ fn mqtt_3_1_1_delivers_too() {
     wait_for("50 acknowledgements", || running.handle.counters().acknowledged == 50);
     wait_for("50 messages", || subscriber.seqs() == (1..=50).collect::<Vec<_>>());
     assert!(running.delivery.shutdown(Duration::from_secs(2)));
-    wait_for("the last status", || retained(broker.port, "picket/v1/gw-1/status").is_some_and(|status| status.contains("\"online\":false")));
+    wait_for("the last status", || {
+        retained(broker.port, "picket/v1/gw-1/status")
+            .is_some_and(|status| status.contains("\"online\":false"))
+    });
 }
 
 #[test]
@@ -309,7 +332,8 @@ fn tls_with_a_client_certificate() {
     let (other_pem, _) = authority("another authority");
     let other_ca = file(dir.path(), "other.pem", &other_pem);
     for (ca, client) in [(ca_file, None), (other_ca, Some(client.clone()))] {
-        let running = start(dir.path(), PublisherConfig { tls: TlsFiles { ca: Some(ca), client }, ..config(&url) });
+        let running =
+            start(dir.path(), PublisherConfig { tls: TlsFiles { ca: Some(ca), client }, ..config(&url) });
         wait_for("the health", || running.broker() == Condition::Away);
         let reason = running.board.health().broker.reason.unwrap();
         assert!(reason.contains("ertificate"), "{reason}");
@@ -321,7 +345,8 @@ fn tls_with_a_client_certificate() {
     let (certificate, _) = client;
     let tls = TlsFiles { ca: None, client: Some((certificate.clone(), certificate)) };
     let now = Timestamp::ZERO;
-    let (store, report) = Store::open(&dir.path().join("other"), StoreConfig::default(), &identity(), now).unwrap();
+    let (store, report) =
+        Store::open(&dir.path().join("other"), StoreConfig::default(), &identity(), now).unwrap();
     let board = Board::new(identity().sensor, None, now);
     let publisher = PublisherConfig { tls, ..config(&url) };
     let refused = Delivery::spawn(store, &report, identity(), Some(publisher), board, Box::new(|_| {}));

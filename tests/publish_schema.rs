@@ -96,8 +96,10 @@ fn the_status_is_valid_online_offline_and_on_the_socket() {
     }
     board.set_model(None);
     assert_valid(&schema, &board.offline().to_json());
-    let (store, report) = Store::open(dir.path(), StoreConfig::default(), &identity(), Timestamp::ZERO).unwrap();
-    let (delivery, _, handle) = Delivery::spawn(store, &report, identity(), None, board, Box::new(|_| {})).unwrap();
+    let (store, report) =
+        Store::open(dir.path(), StoreConfig::default(), &identity(), Timestamp::ZERO).unwrap();
+    let (delivery, _, handle) =
+        Delivery::spawn(store, &report, identity(), None, board, Box::new(|_| {})).unwrap();
     assert_valid(&schema, &handle.status());
     assert!(delivery.shutdown(Duration::from_secs(2)));
 }

@@ -93,7 +93,10 @@ fn kill_nine_at_random_moments() {
             thread::sleep(life / 3);
         } else {
             let mut said = BufReader::new(victim.stdout.take().unwrap()).lines().map_while(Result::ok);
-            assert!(said.any(|line| line.contains(OPEN)), "round {round}: the victim does not open its store");
+            assert!(
+                said.any(|line| line.contains(OPEN)),
+                "round {round}: the victim does not open its store"
+            );
             thread::sleep(life);
             assert!(victim.try_wait().unwrap().is_none(), "round {round}: the victim ended by itself");
         }
@@ -112,12 +115,17 @@ fn kill_nine_at_random_moments() {
         if round % 10 == 0 || round == rounds {
             let stored = on_disk(&store);
             for (seq, payload) in &published {
-                assert_eq!(stored.get(seq), Some(payload), "round {round}: {seq} is published but not stored");
+                assert_eq!(
+                    stored.get(seq),
+                    Some(payload),
+                    "round {round}: {seq} is published but not stored"
+                );
             }
         }
     }
 
-    let will = || retained(broker.port, "picket/v1/gw-1/status").is_some_and(|s| s.contains("\"online\":false"));
+    let will =
+        || retained(broker.port, "picket/v1/gw-1/status").is_some_and(|s| s.contains("\"online\":false"));
     wait_for("the last will", will);
     let stored = on_disk(&store);
     let mut next = 1;

@@ -91,9 +91,7 @@ impl Sender {
                     content_type: Some("application/json".to_owned()),
                     ..Default::default()
                 };
-                client
-                    .try_publish_with_properties(topic, qos, retain, payload.to_owned(), properties)
-                    .is_ok()
+                client.try_publish_with_properties(topic, qos, retain, payload.to_owned(), properties).is_ok()
             }
             Self::V311(client) => {
                 let qos = match manner {
@@ -248,8 +246,11 @@ impl Connector {
         let credentials = self.config.credentials.as_ref();
         // rumqttc writes "host:port" and resolves that, so an IPv6 address needs its brackets here.
         let broker = &self.config.broker;
-        let host =
-            if broker.host().contains(':') { format!("[{}]", broker.host()) } else { broker.host().to_owned() };
+        let host = if broker.host().contains(':') {
+            format!("[{}]", broker.host())
+        } else {
+            broker.host().to_owned()
+        };
         let keep_alive = self.config.keep_alive.max(Duration::from_secs(5));
         let in_flight = u16::try_from(2 * QUEUE).unwrap_or(u16::MAX);
         match self.config.protocol {
@@ -305,7 +306,9 @@ fn transport(config: &PublisherConfig) -> Result<Transport, PublishError> {
         return Ok(Transport::tcp());
     }
     if config.broker.host().contains(':') {
-        return Err(PublishError::Tls("an IPv6 address cannot be used with mqtts://, give a name".to_owned()));
+        return Err(PublishError::Tls(
+            "an IPv6 address cannot be used with mqtts://, give a name".to_owned(),
+        ));
     }
     let tls = super::tls::client_config(config.broker.host(), &config.tls)?;
     Ok(Transport::tls_with_config(rumqttc::TlsConfiguration::Rustls(tls)))
@@ -423,10 +426,7 @@ impl Random {
             bytes[4..8].copy_from_slice(&std::process::id().to_le_bytes());
         }
         let [a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
-        Self {
-            nonce: u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-            jitter: u32::from_le_bytes([i, j, k, l]),
-        }
+        Self { nonce: u64::from_le_bytes([a, b, c, d, e, f, g, h]), jitter: u32::from_le_bytes([i, j, k, l]) }
     }
 }
 

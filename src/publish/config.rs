@@ -108,9 +108,11 @@ impl FromStr for BrokerUrl {
         let port = match port {
             None if tls => 8883,
             None => 1883,
-            Some(port) => {
-                port.parse().ok().filter(|port| *port > 0).ok_or_else(|| fail("the port is not 1 to 65535"))?
-            }
+            Some(port) => port
+                .parse()
+                .ok()
+                .filter(|port| *port > 0)
+                .ok_or_else(|| fail("the port is not 1 to 65535"))?,
         };
         Ok(Self { host: host.to_owned(), port, tls })
     }
@@ -154,7 +156,8 @@ impl Credentials {
     pub fn from_file(user: &str, file: &Path) -> Result<(Self, Option<String>), PublishError> {
         let read = |source| PublishError::Read { path: file.to_owned(), source };
         let text = fs::read_to_string(file).map_err(read)?;
-        let password = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
+        let password =
+            text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
         if password.is_empty() || password.contains('\n') {
             return Err(PublishError::Content {
                 path: file.to_owned(),
@@ -162,9 +165,8 @@ impl Credentials {
             });
         }
         let mode = fs::metadata(file).map_err(read)?.mode() & 0o777;
-        let warning = (mode & 0o077 != 0).then(|| {
-            format!("{} can be read by others (mode {mode:04o}); chmod 0600 it", file.display())
-        });
+        let warning = (mode & 0o077 != 0)
+            .then(|| format!("{} can be read by others (mode {mode:04o}); chmod 0600 it", file.display()));
         Ok((Self { user: user.to_owned(), password: password.to_owned() }, warning))
     }
 
@@ -245,8 +247,19 @@ mod tests {
             assert_eq!(url.to_string().parse::<BrokerUrl>().unwrap(), url);
         }
         for bad in [
-            "127.0.0.1", "http://a", "mqtt://", "mqtt://:1883", "mqtt://a:0", "mqtt://a:99999", "mqtt://a b",
-            "mqtt://u:p@host", "mqtt://[::1", "mqtt://[x]", "mqtt://[::1]x", "mqtt://a:1:2", "mqtt://a/topic",
+            "127.0.0.1",
+            "http://a",
+            "mqtt://",
+            "mqtt://:1883",
+            "mqtt://a:0",
+            "mqtt://a:99999",
+            "mqtt://a b",
+            "mqtt://u:p@host",
+            "mqtt://[::1",
+            "mqtt://[x]",
+            "mqtt://[::1]x",
+            "mqtt://a:1:2",
+            "mqtt://a/topic",
         ] {
             assert!(matches!(bad.parse::<BrokerUrl>(), Err(PublishError::Url { .. })), "{bad}");
         }

@@ -44,7 +44,11 @@ pub(super) enum Input {
     /// Another model is loaded.
     Model(Option<String>),
     Link(LinkEvent),
-    Page { after: u64, max: usize, reply: SyncSender<Result<Vec<Record>, String>> },
+    Page {
+        after: u64,
+        max: usize,
+        reply: SyncSender<Result<Vec<Record>, String>>,
+    },
     /// End before the instant.
     Stop(Instant),
 }
@@ -196,7 +200,8 @@ impl Handle {
 impl Answers for Handle {
     fn status(&self) -> String {
         let mut status = serde_json::to_value(self.board.online()).unwrap_or_default();
-        if let (Some(fields), Ok(delivery)) = (status.as_object_mut(), serde_json::to_value(self.counters())) {
+        if let (Some(fields), Ok(delivery)) = (status.as_object_mut(), serde_json::to_value(self.counters()))
+        {
             fields.insert("delivery".to_owned(), delivery);
         }
         status.to_string()

@@ -181,11 +181,7 @@ pub fn alert_json(alert: &Alert, seq: u64, identity: &Identity) -> String {
             Detector::Rule(name) => format!("rule:{name}"),
             Detector::Model => format!("model:{}", identity.model.as_deref().unwrap_or("unnamed@0")),
         },
-        source: Source {
-            ip: alert.source.ip,
-            port: alert.source.port,
-            mac: alert.source.mac.map(mac_text),
-        },
+        source: Source { ip: alert.source.ip, port: alert.source.port, mac: alert.source.mac.map(mac_text) },
         destination: alert.destination.map(|Endpoint { ip, port, .. }| Destination { ip, port }),
         message: sentence::of(alert, client_id.as_deref()),
         client_id,
@@ -284,11 +280,7 @@ pub(crate) mod tests {
                 port: None,
                 mac: Some([2, 0, 0, 0xab, 0, 1]),
             },
-            destination: Some(Endpoint {
-                ip: "127.0.0.1".parse().unwrap(),
-                port: Some(1883),
-                mac: None,
-            }),
+            destination: Some(Endpoint { ip: "127.0.0.1".parse().unwrap(), port: Some(1883), mac: None }),
             client_id: Some(ClientId::from_slice(client_id).unwrap()),
             evidence: EvidenceList::from_slice(&[
                 Evidence { name: "connack_refused", unit: "packets/60s", value: 12 },

@@ -32,9 +32,9 @@ pub(super) fn client_config(host: &str, files: &TlsFiles) -> Result<Arc<ClientCo
         Some((certificate, key)) => {
             let chain = certificates(certificate)?;
             let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| pem_error(key, error))?;
-            builder
-                .with_client_auth_cert(chain, key_der)
-                .map_err(|error| content(key, format!("does not go with {}: {error}", certificate.display())))?
+            builder.with_client_auth_cert(chain, key_der).map_err(|error| {
+                content(key, format!("does not go with {}: {error}", certificate.display()))
+            })?
         }
     };
     Ok(Arc::new(config))

@@ -124,8 +124,7 @@ impl Change {
 fn open_unlocked(path: &Path) -> Result<sled::Db, StoreError> {
     let until = Instant::now() + LOCK_PATIENCE;
     loop {
-        let config =
-            sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+        let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
         match config.open() {
             Err(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock") => {
                 if Instant::now() >= until {
@@ -252,9 +251,10 @@ impl Database {
             for pair in self.db.range(key(PENDING, first)..=key(PENDING, u64::MAX)).take(max) {
                 let seq = seq_of(&pair?.0)?;
                 let document = key(RECORD, seq);
-                let value = self.db.get(document)?.ok_or_else(|| {
-                    StoreError::Database(format!("document {seq} is missing"))
-                })?;
+                let value = self
+                    .db
+                    .get(document)?
+                    .ok_or_else(|| StoreError::Database(format!("document {seq} is missing")))?;
                 records.push(record((document.as_slice().into(), value))?);
             }
             Ok(records)

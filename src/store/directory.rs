@@ -41,8 +41,7 @@ impl OpenReport {
     /// Whether the database was damaged, so that the state of the store is worth a look.
     #[must_use]
     pub fn is_damaged(&self) -> bool {
-        self.set_aside.is_some()
-            || self.lost.is_some_and(|lost| lost.reason == LostReason::StoreReset)
+        self.set_aside.is_some() || self.lost.is_some_and(|lost| lost.reason == LostReason::StoreReset)
     }
 }
 
@@ -271,9 +270,7 @@ fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
 fn remove(path: &Path) -> Result<(), StoreError> {
     let outcome = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     match outcome {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(StoreError::io("remove", path, error))
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("remove", path, error)),
         _ => Ok(()),
     }
 }

@@ -73,9 +73,7 @@ impl AlertSource {
         match socket::ask(socket, "status") {
             Ok(_) => Ok(Self::Daemon(socket.to_owned())),
             Err(error) if is_absent(&error) => DiskReader::open(dir).map(Self::Disk),
-            Err(error) => {
-                Err(StoreError::Daemon { path: socket.to_owned(), why: error.to_string() })
-            }
+            Err(error) => Err(StoreError::Daemon { path: socket.to_owned(), why: error.to_string() }),
         }
     }
 
@@ -147,11 +145,7 @@ impl DiskReader {
     }
 }
 
-fn each_line(
-    path: &Path,
-    request: &str,
-    mut f: impl FnMut(String) -> bool,
-) -> Result<(), StoreError> {
+fn each_line(path: &Path, request: &str, mut f: impl FnMut(String) -> bool) -> Result<(), StoreError> {
     let failed = |why: String| StoreError::Daemon { path: path.to_owned(), why };
     for line in socket::ask(path, request).map_err(|error| failed(error.to_string()))? {
         let line = line.map_err(|error| failed(error.to_string()))?;

@@ -49,9 +49,7 @@ pub(super) fn write(path: &Path, mark: Mark) -> Result<(), StoreError> {
 /// Makes a rename in the parent directory of `path` durable.
 pub(super) fn sync_parent(path: &Path) -> Result<(), StoreError> {
     let Some(parent) = path.parent() else { return Ok(()) };
-    File::open(parent)
-        .and_then(|dir| dir.sync_all())
-        .map_err(|source| StoreError::io("sync", parent, source))
+    File::open(parent).and_then(|dir| dir.sync_all()).map_err(|source| StoreError::io("sync", parent, source))
 }
 
 fn parse(text: &str) -> Option<Mark> {

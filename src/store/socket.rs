@@ -110,8 +110,7 @@ impl Server {
             std::fs::create_dir_all(parent).map_err(failed("create the directory of"))?;
         }
         let listener = UnixListener::bind(path).map_err(failed("listen at"))?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))
-            .map_err(failed("protect"))?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(failed("protect"))?;
         let stop = Arc::new(AtomicBool::new(false));
         let thread = thread::Builder::new()
             .name("picket-socket".to_owned())
@@ -159,18 +158,15 @@ fn accept(listener: &UnixListener, answers: &Arc<dyn Answers>, stop: &Arc<Atomic
             continue;
         }
         clients.fetch_add(1, Ordering::AcqRel);
-        let spawned = thread::Builder::new()
-            .name("picket-client".to_owned())
-            .stack_size(STACK)
-            .spawn({
-                let (answers, stop, clients) = (Arc::clone(answers), Arc::clone(stop), Arc::clone(&clients));
-                move || {
-                    if let Err(error) = serve(&stream, answers.as_ref(), &stop) {
-                        log::debug!("status socket: {error}");
-                    }
-                    clients.fetch_sub(1, Ordering::AcqRel);
+        let spawned = thread::Builder::new().name("picket-client".to_owned()).stack_size(STACK).spawn({
+            let (answers, stop, clients) = (Arc::clone(answers), Arc::clone(stop), Arc::clone(&clients));
+            move || {
+                if let Err(error) = serve(&stream, answers.as_ref(), &stop) {
+                    log::debug!("status socket: {error}");
                 }
-            });
+                clients.fetch_sub(1, Ordering::AcqRel);
+            }
+        });
         if spawned.is_err() {
             clients.fetch_sub(1, Ordering::AcqRel);
         }

@@ -157,9 +157,9 @@ fn a_database_that_does_not_open_is_set_aside_and_the_numbers_go_on() {
         last = store.last_seq();
         store.close().unwrap();
     }
-    let kept = fs::read_dir(dir.path()).unwrap().filter(|entry| {
-        entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("broken-")
-    });
+    let kept = fs::read_dir(dir.path())
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("broken-"));
     assert_eq!(kept.count(), KEEP_BROKEN);
 }
 

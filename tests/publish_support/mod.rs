@@ -9,9 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use picket::alert::{
-    Alert, ClientId, Detector, Endpoint, Evidence, EvidenceList, Severity, State,
-};
+use picket::alert::{Alert, ClientId, Detector, Endpoint, Evidence, EvidenceList, Severity, State};
 use picket::detect::class::Class;
 use picket::publish::payload::Identity;
 use picket::time::Timestamp;

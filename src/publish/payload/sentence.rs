@@ -76,11 +76,8 @@ fn figure(evidence: &Evidence) -> String {
     if let Some(window) = window {
         let (digits, rest) =
             window.split_at(window.find(|c: char| !c.is_ascii_digit()).unwrap_or(window.len()));
-        let written = if digits.is_empty() {
-            write!(text, " per {rest}")
-        } else {
-            write!(text, " in {digits} {rest}")
-        };
+        let written =
+            if digits.is_empty() { write!(text, " per {rest}") } else { write!(text, " in {digits} {rest}") };
         written.expect("writing to a String does not fail");
     }
     text

@@ -7,7 +7,7 @@ pub const CONNECTION_WAYS: usize = 8;
 /// Source hosts followed at once: sets times ways.
 pub const HOST_SETS: usize = 256;
 /// Ways of a host set.
-pub const HOST_WAYS: usize = 4;
+pub const HOST_WAYS: usize = 8;
 /// MQTT client ids remembered: sets times ways.
 pub const CLIENT_SETS: usize = 512;
 /// Ways of a client set.
@@ -36,8 +36,22 @@ pub const MAX_FEATURES: usize = 64;
 /// Rows scored in one call of the model.
 pub const SCORE_BATCH: usize = 64;
 
-/// MQTT servers remembered.
-pub const BROKERS: usize = 32;
-
 /// A session that has neither published nor subscribed this long after its CONNACK counts as idle.
 pub const IDLE_AFTER_SECS: u32 = 20;
+
+/// MQTT ports that can be configured.
+pub const MQTT_PORTS: usize = 16;
+/// Client ids of our own that can be awaited at once.
+pub const OWN_CLIENT_IDS: usize = 4;
+/// Time a SYN may go unanswered before the connection counts as failed, in seconds.
+pub const SYN_TIMEOUT_SECS: u64 = 5;
+/// Every so many seconds a connection that lives gives a vector.
+pub const VECTOR_EVERY_SECS: u64 = 10;
+/// A closed connection keeps its place this long, so that stragglers do not look like a new one, in seconds.
+pub const LINGER_SECS: u64 = 10;
+/// A session without keep alive is given up after this long without a segment, in seconds.
+pub const SESSION_SILENCE_SECS: u64 = 86_400;
+/// A keep alive beyond this counts as endless, as does 0, in seconds.
+pub const LONG_KEEP_ALIVE_SECS: u16 = 3600;
+/// Seconds in a row in which the model must say the same before it is believed.
+pub const MODEL_PERSISTENCE: u8 = 2;

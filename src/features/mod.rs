@@ -1,5 +1,6 @@
 //! From counters to rows of numbers. No address, port, TTL, checksum, link type, TCP window or timestamp is ever a column.
 
+pub mod connection;
 pub mod schema;
 
 use crate::limits::MAX_FEATURES;

@@ -143,11 +143,7 @@ host_columns! {
 }
 
 /// One row per source host, second and 10 s / 60 s windows.
-pub const HOST: Schema = Schema {
-    name: "picket-host",
-    version: 1,
-    features: HOST_FEATURES,
-};
+pub const HOST: Schema = Schema { name: "picket-host", version: 1, features: HOST_FEATURES };
 
 const _: () = assert!(HOST.width() <= crate::limits::MAX_FEATURES);
 

@@ -11,3 +11,34 @@ pub enum Gauge {
     /// Of these, those unused for more than [`IDLE_AFTER_SECS`](crate::limits::IDLE_AFTER_SECS).
     Idle,
 }
+
+impl Gauge {
+    /// How many gauges there are.
+    pub const COUNT: usize = Self::Idle as usize + 1;
+}
+
+/// The gauges of one host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Gauges([u32; Gauge::COUNT]);
+
+impl Gauges {
+    /// All zero.
+    pub const NONE: Self = Self([0; Gauge::COUNT]);
+
+    /// One more.
+    pub fn up(&mut self, gauge: Gauge) {
+        self.0[gauge as usize] += 1;
+    }
+
+    /// One less; never below zero, since a host may have been forgotten and met again between.
+    pub fn down(&mut self, gauge: Gauge) {
+        let value = &mut self.0[gauge as usize];
+        *value = value.saturating_sub(1);
+    }
+
+    /// The value.
+    #[must_use]
+    pub const fn get(&self, gauge: Gauge) -> u32 {
+        self.0[gauge as usize]
+    }
+}

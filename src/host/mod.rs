@@ -3,3 +3,189 @@
 pub mod gauge;
 pub mod sketch;
 pub mod window;
+
+use core::hash::{Hash, Hasher};
+
+use crate::decode::Address;
+use crate::detect::class::Class;
+use crate::features::FeatureVector;
+use crate::features::schema::{HOST_SOURCES, HostSource};
+use crate::flow::key::Socket;
+use crate::flow::table::{Handle, Worth};
+use gauge::Gauges;
+use sketch::{Distinct, Sketch};
+use window::{Counter, Windows};
+
+/// The key of the host table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HostKey(pub Address);
+
+impl Hash for HostKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(self.0.0);
+    }
+}
+
+/// No incident.
+pub const NO_INCIDENT: u8 = u8::MAX;
+
+/// One source host.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Counters over 10 and 60 seconds.
+    pub windows: Windows,
+    /// Counts of what is so now.
+    pub gauges: Gauges,
+    sketches: [Distinct; Sketch::COUNT],
+    /// The second of the latest event.
+    pub active: u64,
+    /// Link address it was last seen with.
+    pub mac: Option<[u8; 6]>,
+    /// Whom it last opened a connection to.
+    pub target: Option<Address>,
+    /// The second of its latest CONNECT.
+    pub connected_in: u64,
+    /// The server it last spoke MQTT with.
+    pub server: Option<Socket>,
+    /// The client id of its latest CONNECT.
+    pub client: Handle,
+    /// Its open incident of each class, by index into the incident table.
+    pub incidents: [u8; Class::ALL.len()],
+    /// Kinds of violations since the host was last quiet for a minute, as a bit set.
+    pub violation_kinds: u32,
+    /// The model's latest class and for how many seconds in a row it has said so.
+    pub suspicion: Option<(Class, u8)>,
+}
+
+impl Host {
+    /// Never seen.
+    pub const NEW: Self = Self {
+        windows: Windows::EMPTY,
+        gauges: Gauges::NONE,
+        sketches: [const { Distinct::EMPTY }; Sketch::COUNT],
+        active: 0,
+        mac: None,
+        target: None,
+        connected_in: 0,
+        server: None,
+        client: Handle::NONE,
+        incidents: [NO_INCIDENT; Class::ALL.len()],
+        violation_kinds: 0,
+        suspicion: None,
+    };
+
+    /// Brings the windows up to `second`.
+    #[inline]
+    pub fn advance(&mut self, second: u64) {
+        if second.saturating_sub(self.active) > 60 {
+            self.sketches.iter_mut().for_each(Distinct::forget);
+            self.violation_kinds = 0;
+        }
+        self.windows.advance(second);
+        self.active = self.active.max(second);
+    }
+
+    /// Counts `n` of something in the second given.
+    #[inline]
+    pub fn count(&mut self, counter: Counter, n: u32, second: u64) {
+        self.advance(second);
+        self.windows.add(counter, n);
+    }
+
+    /// Notes a value by its keyed hash, in the second given.
+    #[inline]
+    pub fn note(&mut self, sketch: Sketch, hash: u64, second: u64) {
+        self.advance(second);
+        self.sketches[sketch as usize].note(hash, second);
+    }
+
+    /// Distinct values over the last 60 seconds (a lower bound: see [`Distinct`]).
+    #[inline]
+    pub fn distinct(&mut self, sketch: Sketch, second: u64) -> u32 {
+        self.sketches[sketch as usize].count(second)
+    }
+
+    /// Whether an incident of this host is open.
+    #[must_use]
+    pub fn has_incident(&self) -> bool {
+        self.incidents.iter().any(|index| *index != NO_INCIDENT)
+    }
+
+    /// The feature vector over the windows that end with `second`.
+    pub fn vector(&mut self, second: u64) -> FeatureVector {
+        let mut vector = FeatureVector::ZERO;
+        for (value, source) in vector.values.iter_mut().zip(HOST_SOURCES) {
+            let number = match *source {
+                HostSource::Last10(counter) => self.windows.last10(counter),
+                HostSource::Last60(counter) => self.windows.last60(counter),
+                HostSource::Distinct60(sketch) => self.distinct(sketch, second),
+                HostSource::Now(gauge) => self.gauges.get(gauge),
+            };
+            // Exact up to 2^24, beyond that rounded the same way everywhere.
+            *value = number as f32;
+        }
+        vector
+    }
+}
+
+impl Worth for Host {
+    /// A host with open sessions or an open incident outlives one that only opened connections, so that
+    /// made-up sources cannot push out real ones.
+    fn worth(&self) -> u8 {
+        if self.has_incident() {
+            3
+        } else if self.gauges.get(gauge::Gauge::Sessions) > 0 {
+            2
+        } else {
+            u8::from(self.windows.last60(Counter::Accepted) > 0)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::schema::HOST;
+    use gauge::Gauge;
+
+    fn value(vector: &FeatureVector, name: &str) -> f32 {
+        vector.values[HOST.features.iter().position(|f| f.name == name).unwrap()]
+    }
+
+    #[test]
+    fn the_vector_follows_the_schema() {
+        let mut host = Host::NEW.clone();
+        host.count(Counter::Connect, 3, 1000);
+        host.count(Counter::Connect, 2, 1030);
+        host.note(Sketch::ClientIds, 7, 1030);
+        host.gauges.up(Gauge::Sessions);
+        let vector = host.vector(1030);
+        assert_eq!(value(&vector, "connect_10s"), 2.0);
+        assert_eq!(value(&vector, "connect_60s"), 5.0);
+        assert_eq!(value(&vector, "distinct_client_ids_60s"), 1.0);
+        assert_eq!(value(&vector, "sessions_open"), 1.0);
+        assert_eq!(HOST_SOURCES.len(), HOST.width());
+    }
+
+    #[test]
+    fn long_silence_forgets_everything() {
+        let mut host = Host::NEW.clone();
+        host.note(Sketch::Topics, 7, 1000);
+        host.count(Counter::Publish, 1, 1000);
+        // 255 s later the stored second looks the same; it must not come back to life.
+        host.advance(1255);
+        assert_eq!(host.vector(1255), FeatureVector::ZERO);
+    }
+
+    #[test]
+    fn worth_puts_incidents_and_sessions_first() {
+        let mut host = Host::NEW.clone();
+        assert_eq!(host.worth(), 0);
+        host.count(Counter::Accepted, 1, 5);
+        assert_eq!(host.worth(), 1);
+        host.gauges.up(Gauge::Sessions);
+        assert_eq!(host.worth(), 2);
+        host.incidents[0] = 4;
+        assert_eq!(host.worth(), 3);
+    }
+}

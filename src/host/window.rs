@@ -1,4 +1,4 @@
-//! Counters over the last 10 and 60 seconds, by rings of one-second buckets.
+//! Counters over the last 10 and 60 seconds, by rings of buckets: of one second for the short window, of five for the long one.
 
 /// What is counted per source host and second.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,4 +46,158 @@ pub enum Counter {
     BytesSent,
     /// MQTT payload received, in units of 64 octets.
     BytesReceived,
+}
+
+impl Counter {
+    /// How many counters there are.
+    pub const COUNT: usize = Self::BytesReceived as usize + 1;
+}
+
+/// Buckets of one second: the short window.
+const SHORT: usize = 10;
+/// Seconds of a bucket of the long window.
+const STRIDE: u64 = 5;
+/// Buckets of five seconds: the long window.
+const LONG: usize = 12;
+/// Seconds of the long window.
+const LONG_SECS: u64 = STRIDE * LONG as u64;
+
+type Buckets<const N: usize> = [[u16; Counter::COUNT]; N];
+
+/// Every counter of one host over both windows. The windows end with the current second, which is part of them.
+///
+/// The long window moves in steps of five seconds, so it holds the last 56 to 60 seconds: a third of the memory of
+/// sixty buckets, and twice the hosts for it. A bucket saturates at 65,535 events.
+#[derive(Clone, Debug)]
+pub struct Windows {
+    second: u64,
+    seconds: Buckets<SHORT>,
+    strides: Buckets<LONG>,
+    short: [u32; Counter::COUNT],
+    long: [u32; Counter::COUNT],
+}
+
+impl Windows {
+    /// Nothing counted yet.
+    pub const EMPTY: Self = Self {
+        second: 0,
+        seconds: [[0; Counter::COUNT]; SHORT],
+        strides: [[0; Counter::COUNT]; LONG],
+        short: [0; Counter::COUNT],
+        long: [0; Counter::COUNT],
+    };
+
+    /// Moves on to `second`; what has left the windows is forgotten. Going back does nothing.
+    #[inline]
+    pub fn advance(&mut self, second: u64) {
+        if second > self.second {
+            self.advance_to(second);
+        }
+    }
+
+    fn advance_to(&mut self, second: u64) {
+        if second - self.second >= LONG_SECS {
+            *self = Self { second, ..Self::EMPTY };
+            return;
+        }
+        while self.second < second {
+            self.second += 1;
+            forget(&mut self.seconds, self.second, &mut self.short);
+            if self.second.is_multiple_of(STRIDE) {
+                forget(&mut self.strides, self.second / STRIDE, &mut self.long);
+            }
+        }
+    }
+
+    /// Counts `n` in the current second.
+    #[inline]
+    pub fn add(&mut self, counter: Counter, n: u32) {
+        add(&mut self.seconds, self.second, &mut self.short, counter, n);
+        add(&mut self.strides, self.second / STRIDE, &mut self.long, counter, n);
+    }
+
+    /// Sum over the last 10 seconds.
+    #[must_use]
+    #[inline]
+    pub const fn last10(&self, counter: Counter) -> u32 {
+        self.short[counter as usize]
+    }
+
+    /// Sum over the last 60 seconds.
+    #[must_use]
+    #[inline]
+    pub const fn last60(&self, counter: Counter) -> u32 {
+        self.long[counter as usize]
+    }
+
+    /// Whether nothing is in the windows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.long.iter().all(|sum| *sum == 0)
+    }
+}
+
+/// Empties the bucket that begins now and takes what was in it out of the sums.
+fn forget<const N: usize>(buckets: &mut Buckets<N>, now: u64, sums: &mut [u32; Counter::COUNT]) {
+    let Some(leaving) = buckets.get_mut((now % N as u64) as usize) else { return };
+    for (sum, value) in sums.iter_mut().zip(leaving.iter()) {
+        *sum -= u32::from(*value);
+    }
+    leaving.fill(0);
+}
+
+#[inline]
+fn add<const N: usize>(
+    buckets: &mut Buckets<N>,
+    now: u64,
+    sums: &mut [u32; Counter::COUNT],
+    counter: Counter,
+    n: u32,
+) {
+    let index = counter as usize;
+    let Some(bucket) = buckets.get_mut((now % N as u64) as usize) else { return };
+    let before = bucket[index];
+    let after = u16::try_from(u32::from(before).saturating_add(n)).unwrap_or(u16::MAX);
+    bucket[index] = after;
+    sums[index] += u32::from(after - before);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_bucket_saturates_without_upsetting_the_sums() {
+        let mut windows = Windows::EMPTY.clone();
+        windows.advance(100);
+        windows.add(Counter::Publish, 70_000);
+        windows.add(Counter::Publish, 5);
+        assert_eq!(windows.last60(Counter::Publish), 65_535);
+        windows.advance(110);
+        assert_eq!((windows.last10(Counter::Publish), windows.last60(Counter::Publish)), (0, 65_535));
+        windows.advance(159);
+        assert_eq!(windows.last60(Counter::Publish), 65_535);
+        windows.advance(160);
+        assert!(windows.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_list_of_events(steps in prop::collection::vec((0u64..20, 0u32..50), 1..200)) {
+            let mut windows = Windows::EMPTY.clone();
+            let mut events: Vec<(u64, u32)> = Vec::new();
+            let mut now = 1000;
+            for (step, n) in steps {
+                now += step;
+                windows.advance(now);
+                windows.add(Counter::Connect, n);
+                events.push((now, n));
+                let sum = |since: u64| events.iter().filter(|(at, _)| *at >= since).map(|(_, n)| n).sum::<u32>();
+                prop_assert_eq!(windows.last10(Counter::Connect), sum(now - 9));
+                prop_assert_eq!(windows.last60(Counter::Connect), sum(now / 5 * 5 - 55));
+                prop_assert_eq!(windows.last60(Counter::Publish), 0);
+            }
+        }
+    }
 }

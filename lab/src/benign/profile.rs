@@ -1,0 +1,261 @@
+//! The kinds of devices in an ordinary house or plant, and how one of them is set up.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::credentials::Credentials;
+use crate::mqtt::packet::Version;
+use crate::random::Random;
+
+/// A kind of device.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, clap::ValueEnum,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// Publishes a reading at a constant interval.
+    Periodic,
+    /// Publishes at random times (exponential gaps).
+    Random,
+    /// Motion or door contact: long silence, then a few messages at once.
+    Event,
+    /// Takes commands and answers on a status topic.
+    Actuator,
+    /// Subscribes to many topics and gives a command now and then.
+    Dashboard,
+    /// Wakes, connects, publishes, disconnects, sleeps.
+    Battery,
+    /// Sends frames of several kilobytes, some a second.
+    Camera,
+    /// Speaks for many devices: tens of messages a second on many topics.
+    Bridge,
+    /// Announces hundreds of retained configurations just after it connects, then is periodic.
+    Discovery,
+    /// Tries one wrong password again and again. A nuisance, no attack.
+    Misconfigured,
+    /// Collects readings while away and sends all of them when it is back.
+    Backlog,
+    /// Subscribes to a topic where nothing happens, and only pings.
+    Standby,
+    /// Loses its connection without a DISCONNECT, so that its will is published, and returns.
+    Flaky,
+    /// Periodic, with the rumqttc client library instead of the laboratory's own client.
+    SecondStack,
+}
+
+impl Profile {
+    /// Every kind, in the order in which a fleet is filled.
+    pub const ALL: [Self; 14] = [
+        Self::Periodic,
+        Self::Random,
+        Self::Event,
+        Self::Actuator,
+        Self::Dashboard,
+        Self::Battery,
+        Self::Camera,
+        Self::Bridge,
+        Self::Discovery,
+        Self::Standby,
+        Self::Backlog,
+        Self::Flaky,
+        Self::SecondStack,
+        Self::Misconfigured,
+    ];
+
+    /// The name used in client identifiers, options and files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Periodic => "periodic",
+            Self::Random => "random",
+            Self::Event => "event",
+            Self::Actuator => "actuator",
+            Self::Dashboard => "dashboard",
+            Self::Battery => "battery",
+            Self::Camera => "camera",
+            Self::Bridge => "bridge",
+            Self::Discovery => "discovery",
+            Self::Misconfigured => "misconfigured",
+            Self::Backlog => "backlog",
+            Self::Standby => "standby",
+            Self::Flaky => "flaky",
+            Self::SecondStack => "second-stack",
+        }
+    }
+}
+
+/// One device, completely set up: the same value always behaves the same.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, as in CONNECT and PUBLISH themselves"
+)]
+pub struct Device {
+    /// Its kind.
+    pub profile: Profile,
+    /// Its client identifier.
+    pub client_id: String,
+    /// Its source address; the system's choice if absent.
+    pub address: Option<IpAddr>,
+    /// Protocol version.
+    pub version: Version,
+    /// Quality of service of what it publishes and subscribes.
+    pub qos: u8,
+    /// Keep alive in seconds.
+    pub keep_alive: u16,
+    /// Mean time between two actions in milliseconds.
+    pub interval_ms: u32,
+    /// Mean payload in bytes.
+    pub payload: u32,
+    /// Topics that it publishes or subscribes to.
+    pub topics: u16,
+    /// Messages of one action: burst, backlog, frames, announcements.
+    pub burst: u16,
+    /// Whether its readings are retained.
+    pub retain: bool,
+    /// Clean session, or clean start.
+    pub clean: bool,
+    /// Whether it leaves a will.
+    pub will: bool,
+    /// Whether small segments are sent at once.
+    pub nodelay: bool,
+    /// Delay before it is switched on, in milliseconds.
+    pub start_ms: u32,
+    /// Seed of everything random about it.
+    pub seed: u64,
+    /// User name and password.
+    pub credentials: Option<Credentials>,
+}
+
+/// How a fleet is shifted against the middle of each range, so that two splits do not share their habits.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Habits {
+    /// Factor on every interval.
+    pub pace: f64,
+    /// Factor on every payload and burst.
+    pub bulk: f64,
+    /// The keep alives in use, in seconds.
+    pub keep_alives: [u16; 4],
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self { pace: 1.0, bulk: 1.0, keep_alives: [10, 30, 60, 120] }
+    }
+}
+
+impl Device {
+    /// Draws a device of a kind. `index` makes its client identifier unique within a fleet.
+    #[must_use]
+    pub fn draw(profile: Profile, index: usize, habits: &Habits, random: &mut Random) -> Self {
+        let range = Range::of(profile);
+        let version = if profile == Profile::SecondStack {
+            Version::V311 // rumqttc has its version 5 in a second client type; one is enough here.
+        } else {
+            *random.pick(&[Version::V311, Version::V311, Version::V5, Version::V5, Version::V31])
+        };
+        Self {
+            profile,
+            client_id: client_id(profile, index, version, random),
+            address: None,
+            version,
+            qos: *random.pick(range.qos),
+            keep_alive: *random.pick(&habits.keep_alives),
+            interval_ms: random.between_log(range.interval_ms, habits.pace).max(20),
+            payload: random.between_log(range.payload, habits.bulk).max(2),
+            topics: u16::try_from(random.between_log(range.topics, 1.0)).unwrap_or(u16::MAX),
+            burst: u16::try_from(random.between_log(range.burst, habits.bulk).max(1)).unwrap_or(u16::MAX),
+            retain: profile == Profile::Discovery || random.chance(0.2),
+            clean: random.chance(0.8),
+            will: profile == Profile::Flaky || random.chance(0.3),
+            nodelay: random.chance(0.5),
+            start_ms: random.between((0, 3000)),
+            seed: random.seed(),
+            credentials: None,
+        }
+    }
+}
+
+/// Client identifiers as one meets them: readable names, MAC-like hexadecimal, library defaults.
+fn client_id(profile: Profile, index: usize, version: Version, random: &mut Random) -> String {
+    let longest = if version == Version::V31 { 23 } else { 64 }; // MQTT 3.1 allows 23 characters.
+    let mut id = match random.between((0, 2)) {
+        0 => format!("{}-{index:02}", profile.name()),
+        1 => format!("ESP_{:06X}{index:02X}", random.between((0, 0xFF_FFFF))),
+        _ => format!("mqttjs_{:08x}{index:02x}", random.seed() & 0xFFFF_FFFF),
+    };
+    id.truncate(longest);
+    id
+}
+
+/// What a kind of device may look like; each pair is the smallest and the largest value.
+struct Range {
+    qos: &'static [u8],
+    interval_ms: (u32, u32),
+    payload: (u32, u32),
+    topics: (u32, u32),
+    burst: (u32, u32),
+}
+
+impl Range {
+    const fn of(profile: Profile) -> Self {
+        let (qos, interval_ms, payload, topics, burst): (&[u8], _, _, _, _) = match profile {
+            Profile::Periodic | Profile::SecondStack => {
+                (&[0, 0, 1, 2], (500, 20_000), (4, 120), (1, 4), (1, 1))
+            }
+            Profile::Random => (&[0, 1, 2], (1000, 20_000), (4, 200), (1, 6), (1, 1)),
+            Profile::Event => (&[1, 1, 2], (4000, 25_000), (2, 60), (1, 2), (2, 8)),
+            Profile::Actuator => (&[0, 1, 2], (10_000, 30_000), (8, 80), (1, 2), (1, 1)),
+            Profile::Dashboard => (&[0, 0, 1], (3000, 15_000), (4, 40), (6, 24), (1, 3)),
+            Profile::Battery => (&[0, 1], (5000, 30_000), (10, 150), (1, 3), (1, 3)),
+            Profile::Camera => (&[0, 0, 1], (150, 600), (3000, 16_000), (1, 1), (1, 3)),
+            Profile::Bridge => (&[0, 0, 1], (25, 50), (20, 300), (30, 120), (1, 1)),
+            Profile::Discovery => (&[0, 1], (2000, 10_000), (200, 700), (2, 6), (100, 350)),
+            Profile::Misconfigured => (&[0], (3000, 12_000), (4, 20), (1, 1), (1, 1)),
+            Profile::Backlog => (&[0, 1], (20_000, 45_000), (20, 120), (1, 2), (30, 150)),
+            Profile::Standby => (&[0, 1], (60_000, 120_000), (4, 10), (1, 2), (1, 1)),
+            Profile::Flaky => (&[0, 1], (1500, 8000), (6, 100), (1, 2), (3, 12)),
+        };
+        Self { qos, interval_ms, payload, topics, burst }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_draws_the_same_device() {
+        for (index, profile) in Profile::ALL.into_iter().enumerate() {
+            let draw = |seed| Device::draw(profile, index, &Habits::default(), &mut Random::new(seed));
+            assert_eq!(draw(5), draw(5));
+            assert_ne!(draw(5), draw(6));
+        }
+    }
+
+    #[test]
+    fn values_stay_in_their_range() {
+        let mut random = Random::new(1);
+        for profile in Profile::ALL {
+            for index in 0..50 {
+                let device = Device::draw(profile, index, &Habits::default(), &mut random);
+                let range = Range::of(profile);
+                assert!(
+                    (range.interval_ms.0..=range.interval_ms.1).contains(&device.interval_ms),
+                    "{device:?}"
+                );
+                assert!(range.qos.contains(&device.qos));
+                assert!(device.version != Version::V31 || device.client_id.len() <= 23);
+            }
+        }
+    }
+
+    #[test]
+    fn names_agree_with_the_file_format() {
+        for profile in Profile::ALL {
+            assert_eq!(serde_json::to_value(profile).unwrap(), profile.name());
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The scenarios of the corpus, drawn from a seed. No clock, no sockets.
+
+use super::Split;
+use super::draw::{Class, Draw, Force};
+use crate::benign::profile::{Habits, Profile};
+use crate::random::Random;
+use crate::scenario::spec::{Group, Scenario, Scheduled};
+
+/// The scenarios of a half. Every third is benign throughout; the others have every class of attack once, the
+/// force going round so that each class comes in each force.
+#[must_use]
+pub fn scenarios(split: Split, seed: u64) -> Vec<Scenario> {
+    let mut random = Random::new(seed ^ split.of(0x7261_494e, 0x7445_5354));
+    (0..split.of(24, 12)).map(|index| scenario(split, index, &mut random)).collect()
+}
+
+fn scenario(split: Split, index: usize, random: &mut Random) -> Scenario {
+    let calm = index % 3 == 2;
+    let secs = split.of(112, 92);
+    let auth = index % 4 != 1;
+    let habits = Habits {
+        pace: random.between_f64(split.of((0.6, 1.1), (0.8, 1.6))),
+        bulk: random.between_f64(split.of((0.7, 1.2), (0.9, 1.6))),
+        keep_alives: split.of([10, 30, 60, 120], [15, 45, 90, 600]),
+    };
+    Scenario {
+        name: format!("{}-{index:02}-{}", split.name(), if calm { "calm" } else { "mixed" }),
+        secs,
+        auth,
+        port: if index % 5 == 4 { split.of(1884, 21_883) } else { 1883 },
+        restart_at: (calm && index.is_multiple_of(2))
+            .then(|| random.between_f64((0.4, 0.6)) * f64::from(secs)),
+        offload: index % 4 != 3,
+        habits,
+        devices: devices(split, calm, auth, random),
+        attacks: if calm { Vec::new() } else { attacks(split, index, secs, auth, random) },
+    }
+}
+
+/// A fleet: in a calm scenario every kind, otherwise a choice of kinds.
+fn devices(split: Split, calm: bool, auth: bool, random: &mut Random) -> Vec<Group> {
+    let most = split.of(4, 6);
+    let mut groups = Vec::new();
+    for profile in Profile::ALL {
+        let heavy =
+            matches!(profile, Profile::Bridge | Profile::Camera | Profile::Discovery | Profile::Backlog);
+        // Without passwords no password is wrong.
+        let possible = profile != Profile::Misconfigured || auth;
+        if possible && (calm || random.chance(0.6)) {
+            let count = if heavy { random.between((1, 2)) } else { random.between((1, most)) };
+            let together = count > 1 && random.chance(0.3);
+            groups.push(Group { profile, count: u16::try_from(count).expect("a few"), together });
+        }
+    }
+    // A household behind one router: different kinds at one address need one group each, so this one is uniform.
+    groups.push(Group {
+        profile: *random.pick(&[Profile::Periodic, Profile::Battery, Profile::Flaky]),
+        count: split.of(5, 8),
+        together: true,
+    });
+    groups
+}
+
+fn attacks(split: Split, index: usize, secs: u32, auth: bool, random: &mut Random) -> Vec<Scheduled> {
+    let mut classes = Class::ALL;
+    random.shuffle(&mut classes);
+    // The first after a benign quarter of a minute; the last ones end with the scenario.
+    let gap = f64::from(secs - 40) / 6.0;
+    let mut at = 14.0;
+    let mut attacks = Vec::new();
+    for class in classes {
+        // Nothing to guess where no password is asked for.
+        if auth || class != Class::BruteForce {
+            let turn = index + index / 3 + class as usize;
+            let start = at + random.between_f64((0.0, gap * 0.5));
+            let draw = Draw { force: Force::ALL[turn % Force::ALL.len()], split, random: &mut *random };
+            attacks.push(Scheduled { at: start, insider: true, attack: draw.attack(class) });
+        }
+        at += gap;
+    }
+    attacks
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::attack::Attack;
+
+    #[test]
+    fn the_same_seed_gives_the_same_corpus() {
+        for split in [Split::Train, Split::Test] {
+            assert_eq!(scenarios(split, 3), scenarios(split, 3));
+            assert_ne!(scenarios(split, 3), scenarios(split, 4));
+        }
+    }
+
+    #[test]
+    fn every_class_comes_several_times_and_every_attack_begins_in_time() {
+        for split in [Split::Train, Split::Test] {
+            let mut classes = BTreeMap::new();
+            let mut profiles = BTreeSet::new();
+            for scenario in scenarios(split, 1) {
+                let text = toml::to_string(&scenario).unwrap();
+                assert_eq!(toml::from_str::<Scenario>(&text).unwrap(), scenario);
+                for attack in &scenario.attacks {
+                    *classes.entry(attack.attack.class()).or_insert(0) += 1;
+                    assert!(attack.at + 5.0 < f64::from(scenario.secs), "{} begins too late", scenario.name);
+                }
+                profiles.extend(scenario.devices.iter().map(|group| group.profile));
+            }
+            assert_eq!(classes.len(), 6, "{classes:?}");
+            assert!(classes.values().all(|count| *count >= 4), "{classes:?}");
+            assert_eq!(profiles.len(), Profile::ALL.len());
+        }
+    }
+
+    #[test]
+    fn each_class_comes_weak_and_strong() {
+        for split in [Split::Train, Split::Test] {
+            let rates: Vec<f64> = scenarios(split, 1)
+                .iter()
+                .flat_map(|scenario| &scenario.attacks)
+                .filter_map(|scheduled| match &scheduled.attack {
+                    Attack::MqttConnectFlood(attack) => Some(attack.rate),
+                    _ => None,
+                })
+                .collect();
+            assert!(
+                rates.iter().any(|rate| *rate < 10.0) && rates.iter().any(|rate| *rate > 90.0),
+                "{rates:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What a broker answers: just enough decoding for a client.
+
+use std::io;
+
+use super::packet::Version;
+
+/// Longest packet that a client of the laboratory takes from a broker, in bytes.
+const LONGEST: usize = 4 << 20;
+
+/// A packet from the broker.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Incoming {
+    /// CONNACK with its return or reason code; 0 is welcome.
+    Connack(u8),
+    /// PUBLISH.
+    Publish {
+        /// Topic name.
+        topic: String,
+        /// Quality of service.
+        qos: u8,
+        /// Packet identifier; 0 with quality of service 0.
+        id: u16,
+    },
+    /// PUBREC: the broker waits for PUBREL.
+    Pubrec(u16),
+    /// PUBREL: the broker waits for PUBCOMP.
+    Pubrel(u16),
+    /// Any other packet, by its first byte: nothing has to be answered.
+    Other(u8),
+}
+
+/// Bytes of one direction of a connection, cut into packets.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    bytes: Vec<u8>,
+}
+
+impl Inbox {
+    /// Adds what was read from the socket.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend(bytes);
+    }
+
+    /// Takes the next whole packet, if there is one.
+    ///
+    /// # Errors
+    /// `InvalidData` if the bytes are not MQTT.
+    pub fn next(&mut self, version: Version) -> io::Result<Option<Incoming>> {
+        let Some((header, length)) = frame(&self.bytes)? else {
+            return Ok(None);
+        };
+        if self.bytes.len() < header + length {
+            return Ok(None);
+        }
+        let incoming = decode(self.bytes[0], &self.bytes[header..header + length], version)?;
+        self.bytes.drain(..header + length);
+        Ok(Some(incoming))
+    }
+}
+
+/// Length of the fixed header and Remaining Length, once both are there.
+fn frame(bytes: &[u8]) -> io::Result<Option<(usize, usize)>> {
+    let mut length = 0;
+    for (index, byte) in bytes.iter().skip(1).take(4).enumerate() {
+        length |= usize::from(byte & 0x7F) << (7 * index);
+        if byte & 0x80 == 0 {
+            return if length > LONGEST {
+                Err(bad("packet too long"))
+            } else {
+                Ok(Some((index + 2, length)))
+            };
+        }
+    }
+    if bytes.len() > 4 { Err(bad("Remaining Length of more than four bytes")) } else { Ok(None) }
+}
+
+fn decode(first: u8, body: &[u8], version: Version) -> io::Result<Incoming> {
+    Ok(match first >> 4 {
+        2 => Incoming::Connack(*body.get(1).ok_or_else(|| bad("short CONNACK"))?),
+        3 => {
+            let length = usize::from(u16_at(body, 0)?);
+            let topic = body.get(2..2 + length).ok_or_else(|| bad("short PUBLISH"))?;
+            let qos = first >> 1 & 3;
+            let id = if qos > 0 { u16_at(body, 2 + length)? } else { 0 };
+            Incoming::Publish { topic: String::from_utf8_lossy(topic).into_owned(), qos, id }
+        }
+        // In version 5 a PUBREC with an error code ends the exchange: no PUBREL is due (4.3.3).
+        5 if version == Version::V5 && body.get(2).is_some_and(|reason| *reason >= 0x80) => {
+            Incoming::Other(first)
+        }
+        5 => Incoming::Pubrec(u16_at(body, 0)?),
+        6 => Incoming::Pubrel(u16_at(body, 0)?),
+        _ => Incoming::Other(first),
+    })
+}
+
+fn u16_at(body: &[u8], at: usize) -> io::Result<u16> {
+    match body.get(at..at + 2) {
+        Some(&[high, low]) => Ok(u16::from_be_bytes([high, low])),
+        _ => Err(bad("short packet")),
+    }
+}
+
+fn bad(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_over_any_cut() {
+        let stream = b"\x20\x02\x00\x05\x32\x07\x00\x03a/b\x00\x09\x50\x02\x00\x07\xd0\x00";
+        for cut in 0..stream.len() {
+            let mut inbox = Inbox::default();
+            let mut seen = Vec::new();
+            for part in [&stream[..cut], &stream[cut..]] {
+                inbox.push(part);
+                while let Some(packet) = inbox.next(Version::V311).unwrap() {
+                    seen.push(packet);
+                }
+            }
+            let publish = Incoming::Publish { topic: "a/b".into(), qos: 1, id: 9 };
+            assert_eq!(
+                seen,
+                [Incoming::Connack(5), publish, Incoming::Pubrec(7), Incoming::Other(0xD0)],
+                "cut {cut}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refused_pubrec_of_version_5_asks_for_nothing() {
+        let mut inbox = Inbox::default();
+        inbox.push(b"\x50\x03\x00\x07\x87");
+        assert_eq!(inbox.next(Version::V5).unwrap(), Some(Incoming::Other(0x50)));
+    }
+
+    #[test]
+    fn five_length_bytes_are_an_error() {
+        let mut inbox = Inbox::default();
+        inbox.push(b"\x30\x80\x80\x80\x80\x01");
+        assert_eq!(inbox.next(Version::V311).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+}

@@ -1,0 +1,244 @@
+//! Connections with a chosen source address, and an MQTT session on top that answers what must be answered.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use thiserror::Error;
+
+use super::incoming::{Inbox, Incoming};
+use super::packet::{self, Connect, Publish, Version};
+use crate::stop::Stop;
+use crate::target::Target;
+
+/// Longest wait for a TCP connection or a CONNACK.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longest single read, so that a stop is noticed.
+const READ_SLICE: Duration = Duration::from_millis(200);
+
+/// How to reach a broker: where, and from which address.
+#[derive(Clone, Copy, Debug)]
+pub struct Dial {
+    /// The checked broker address.
+    pub target: Target,
+    /// Source address to bind; the system's choice if absent.
+    pub from: Option<IpAddr>,
+    /// Whether small segments are sent at once (`TCP_NODELAY`).
+    pub nodelay: bool,
+}
+
+impl Dial {
+    /// Opens a TCP connection.
+    ///
+    /// # Errors
+    /// The system's reason: refused, timed out, no such source address.
+    pub fn open(&self) -> io::Result<TcpStream> {
+        let address = self.target.address();
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        if let Some(from) = self.from {
+            // An explicit bind would otherwise meet its own TIME_WAIT ports after 28,000 connections.
+            socket.set_reuse_address(true)?;
+            socket.bind(&SocketAddr::new(from, 0).into())?;
+        }
+        if self.nodelay {
+            socket.set_tcp_nodelay(true)?;
+        }
+        socket.connect_timeout(&address.into(), PATIENCE)?;
+        Ok(socket.into())
+    }
+}
+
+/// Closes with a reset instead of a FIN, as a crashed or careless client does.
+///
+/// # Errors
+/// If the socket option cannot be set.
+pub fn reset(stream: TcpStream) -> io::Result<()> {
+    Socket::from(stream).set_linger(Some(Duration::ZERO))
+}
+
+/// Why a session did not start.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// No connection, or it broke.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The broker said no, with this return or reason code.
+    #[error("refused by the broker with code {0:#04x}")]
+    Refused(u8),
+}
+
+/// An MQTT session.
+#[derive(Debug)]
+pub struct Session {
+    stream: TcpStream,
+    version: Version,
+    inbox: Inbox,
+    next_id: u16,
+    keep_alive: Duration,
+    last_sent: Instant,
+}
+
+impl Session {
+    /// Connects and waits for the CONNACK.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub fn connect(dial: &Dial, connect: &Connect<'_>) -> Result<Self, ConnectError> {
+        let stream = dial.open()?;
+        let mut session = Self {
+            stream,
+            version: connect.version,
+            inbox: Inbox::default(),
+            next_id: 0,
+            keep_alive: Duration::from_secs(u64::from(connect.keep_alive)),
+            last_sent: Instant::now(),
+        };
+        session.send(&connect.encode())?;
+        match session.receive(Instant::now() + PATIENCE)? {
+            Some(Incoming::Connack(0)) => Ok(session),
+            Some(Incoming::Connack(code)) => Err(ConnectError::Refused(code)),
+            Some(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "first packet is not CONNACK").into()),
+            None => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+        }
+    }
+
+    /// Sends raw bytes.
+    ///
+    /// # Errors
+    /// If the connection is broken.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.last_sent = Instant::now();
+        self.stream.write_all(bytes)
+    }
+
+    /// A packet identifier, never 0 (2.3.1).
+    pub fn packet_id(&mut self) -> u16 {
+        self.next_id = self.next_id.checked_add(1).unwrap_or(1);
+        self.next_id
+    }
+
+    /// Publishes. The handshake of quality of service 1 and 2 goes on in [`Session::pump`].
+    ///
+    /// # Errors
+    /// If the connection is broken.
+    pub fn publish(&mut self, topic: &str, payload: &[u8], qos: u8, retain: bool) -> io::Result<()> {
+        let id = if qos > 0 { self.packet_id() } else { 0 };
+        let mut bytes = Vec::new();
+        Publish { topic, payload, qos, retain, id }.encode_into(self.version, &mut bytes);
+        self.send(&bytes)
+    }
+
+    /// Subscribes.
+    ///
+    /// # Errors
+    /// If the connection is broken.
+    pub fn subscribe(&mut self, filters: &[(&str, u8)]) -> io::Result<()> {
+        let id = self.packet_id();
+        self.send(&packet::subscribe(self.version, id, filters))
+    }
+
+    /// Reads, answers handshakes and keeps the session alive until `until` or a stop, or until a message has come.
+    /// Gives the topic of that message.
+    ///
+    /// # Errors
+    /// If the connection is broken or the broker closed it.
+    pub fn pump(&mut self, until: Instant, stop: &Stop) -> io::Result<Option<String>> {
+        loop {
+            let now = Instant::now();
+            if now >= until || stop.is_set() {
+                return Ok(None);
+            }
+            let mut wake = until.min(now + READ_SLICE);
+            if !self.keep_alive.is_zero() {
+                // Nine tenths leave room for the way to the broker, as common clients do.
+                let due = self.last_sent + self.keep_alive * 9 / 10;
+                if now >= due {
+                    self.send(&packet::PINGREQ)?;
+                } else {
+                    wake = wake.min(due);
+                }
+            }
+            if let Some(packet) = self.receive(wake)? {
+                self.answer(&packet)?;
+                if let Incoming::Publish { topic, .. } = packet {
+                    return Ok(Some(topic));
+                }
+            }
+        }
+    }
+
+    /// Sends what a packet asks for.
+    fn answer(&mut self, packet: &Incoming) -> io::Result<()> {
+        match *packet {
+            Incoming::Publish { qos: 1, id, .. } => self.send(&packet::acknowledge(packet::PUBACK, id)),
+            Incoming::Publish { qos: 2, id, .. } => self.send(&packet::acknowledge(packet::PUBREC, id)),
+            Incoming::Pubrec(id) => self.send(&packet::acknowledge(packet::PUBREL, id)),
+            Incoming::Pubrel(id) => self.send(&packet::acknowledge(packet::PUBCOMP, id)),
+            Incoming::Publish { .. } | Incoming::Connack(_) | Incoming::Other(_) => Ok(()),
+        }
+    }
+
+    /// Reads and answers what is there already, without any wait: for a client that sends all the time, whose
+    /// broker would otherwise stop reading because its acknowledgements are not read.
+    ///
+    /// # Errors
+    /// If the connection is broken or the broker closed it.
+    pub fn drain(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 8192];
+        self.stream.set_nonblocking(true)?;
+        let ended = loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => break Err(io::ErrorKind::ConnectionReset.into()),
+                Ok(length) => self.inbox.push(&buffer[..length]),
+                Err(error) if is_timeout(&error) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        self.stream.set_nonblocking(false)?;
+        while let Some(packet) = self.inbox.next(self.version)? {
+            self.answer(&packet)?;
+        }
+        ended
+    }
+
+    /// Says DISCONNECT and closes.
+    pub fn leave(mut self) {
+        // A connection that is already gone has been left, too.
+        let _ = self.send(&packet::DISCONNECT);
+    }
+
+    /// Gives up the session and keeps its connection.
+    #[must_use]
+    pub fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
+    /// The next packet, or nothing by `until`.
+    fn receive(&mut self, until: Instant) -> io::Result<Option<Incoming>> {
+        let mut buffer = [0; 8192];
+        loop {
+            if let Some(packet) = self.inbox.next(self.version)? {
+                return Ok(Some(packet));
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            self.stream.set_read_timeout(Some(left))?;
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Err(io::ErrorKind::ConnectionReset.into()),
+                Ok(length) => self.inbox.push(&buffer[..length]),
+                Err(error) if is_timeout(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Whether a read ended because of its time-out or a signal: nothing is wrong with the connection.
+#[must_use]
+pub fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+}

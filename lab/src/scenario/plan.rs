@@ -1,0 +1,182 @@
+//! From a scenario and a seed to a complete plan: who has which address, which habits, which password, and when
+//! each attack begins. No clock, no sockets: the same seed gives the same plan.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use super::spec::Scenario;
+use crate::attack::Attack;
+use crate::benign::fleet::give_credentials;
+use crate::benign::profile::{Device, Profile};
+use crate::credentials::Credentials;
+use crate::random::Random;
+
+/// Hosts that the benign devices are spread over.
+const HOMES: usize = 3;
+
+/// A complete plan.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Plan {
+    /// The broker.
+    pub broker: SocketAddr,
+    /// Everyone who may log in; empty if everyone may.
+    pub users: Vec<Credentials>,
+    /// The hosts of the network, without the broker's.
+    pub hosts: Vec<HostPlan>,
+}
+
+/// What one host does.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct HostPlan {
+    /// Its addresses.
+    pub addresses: Vec<Ipv4Addr>,
+    /// The benign devices on it.
+    pub devices: Vec<Device>,
+    /// The attack from it.
+    pub attack: Option<AttackPlan>,
+}
+
+/// An attack with everything decided.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct AttackPlan {
+    /// Seconds after the start.
+    pub at: f64,
+    /// Source address.
+    pub from: IpAddr,
+    /// Seed of everything random about it.
+    pub seed: u64,
+    /// Valid credentials, if the attacker has some.
+    pub credentials: Option<Credentials>,
+    /// The attack.
+    pub attack: Attack,
+}
+
+impl Plan {
+    /// Works out a scenario in the network whose first three octets are given; the broker is number 1 there.
+    #[must_use]
+    pub fn of(scenario: &Scenario, seed: u64, net: [u8; 3]) -> Self {
+        let mut random = Random::new(seed);
+        let mut free: Vec<u8> = (2..=250).collect();
+        random.shuffle(&mut free);
+        let mut next_address = || {
+            let last = free.pop().expect("a scenario has at most 240 hosts");
+            Ipv4Addr::new(net[0], net[1], net[2], last)
+        };
+
+        let mut users = Vec::new();
+        let mut new_user = |random: &mut Random| {
+            let user = Credentials { username: format!("dev{:03}", users.len()), password: random.text(16) };
+            users.push(user.clone());
+            user
+        };
+
+        let mut homes = vec![HostPlan::default(); HOMES];
+        let mut index = 0;
+        for group in &scenario.devices {
+            // Where the first device of the group went, if the others are to follow it.
+            let mut shared = None;
+            for _ in 0..group.count {
+                let mut device = Device::draw(group.profile, index, &scenario.habits, &mut random);
+                let (home, address) = shared.unwrap_or_else(|| {
+                    let (home, address) = (index % HOMES, next_address());
+                    homes[home].addresses.push(address);
+                    (home, address)
+                });
+                if group.together {
+                    shared = Some((home, address));
+                }
+                device.address = Some(address.into());
+                if scenario.auth {
+                    let user = new_user(&mut random);
+                    give_credentials(&mut device, Some(&user));
+                }
+                homes[home].devices.push(device);
+                index += 1;
+            }
+        }
+        for home in &mut homes {
+            // rumqttc cannot bind: it comes from the first address of its host.
+            let first = home.addresses.first().copied();
+            for device in home.devices.iter_mut().filter(|device| device.profile == Profile::SecondStack) {
+                device.address = first.map(IpAddr::V4);
+            }
+        }
+        homes.retain(|home| !home.devices.is_empty());
+
+        for scheduled in &scenario.attacks {
+            let address = next_address();
+            let credentials = (scenario.auth && scheduled.insider).then(|| new_user(&mut random));
+            homes.push(HostPlan {
+                addresses: vec![address],
+                devices: Vec::new(),
+                attack: Some(AttackPlan {
+                    at: scheduled.at,
+                    from: address.into(),
+                    seed: random.seed(),
+                    credentials,
+                    attack: scheduled.attack.clone(),
+                }),
+            });
+        }
+        let broker = SocketAddr::new(Ipv4Addr::new(net[0], net[1], net[2], 1).into(), scenario.port);
+        Self { broker, users, hosts: homes }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn mixed() -> Scenario {
+        Scenario::find("mixed").unwrap()
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_plan() {
+        let plan = |seed| Plan::of(&mixed(), seed, [10, 77, 3]);
+        assert_eq!(plan(11), plan(11));
+        assert_ne!(plan(11), plan(12));
+    }
+
+    #[test]
+    fn every_attacker_has_an_address_that_no_device_has() {
+        let plan = Plan::of(&mixed(), 5, [10, 77, 3]);
+        let addresses: Vec<_> = plan.hosts.iter().flat_map(|host| &host.addresses).collect();
+        assert_eq!(addresses.iter().collect::<HashSet<_>>().len(), addresses.len());
+        let devices: HashSet<_> =
+            plan.hosts.iter().flat_map(|host| &host.devices).filter_map(|d| d.address).collect();
+        let attackers: Vec<_> = plan.hosts.iter().filter_map(|host| host.attack.as_ref()).collect();
+        assert_eq!(attackers.len(), mixed().attacks.len());
+        assert!(attackers.iter().all(|attack| !devices.contains(&attack.from)));
+        assert!(!addresses.contains(&&Ipv4Addr::new(10, 77, 3, 1)), "that is the broker");
+    }
+
+    #[test]
+    fn devices_behind_one_router_share_its_address_and_host() {
+        let mut scenario = mixed();
+        scenario.devices = toml::from_str::<Scenario>(
+            "name = \"x\"\nsecs = 9\n[[devices]]\nprofile = \"periodic\"\ncount = 4\ntogether = true",
+        )
+        .unwrap()
+        .devices;
+        let plan = Plan::of(&scenario, 5, [10, 77, 3]);
+        assert_eq!(plan.hosts[0].addresses.len(), 1);
+        assert_eq!(plan.hosts[0].devices.len(), 4);
+        let ids: HashSet<_> = plan.hosts[0].devices.iter().map(|device| &device.client_id).collect();
+        assert_eq!(ids.len(), 4);
+    }
+
+    #[test]
+    fn with_a_broker_that_wants_passwords_only_the_misconfigured_lack_the_right_one() {
+        let mut scenario = mixed();
+        scenario.auth = true;
+        let plan = Plan::of(&scenario, 5, [10, 77, 3]);
+        for device in plan.hosts.iter().flat_map(|host| &host.devices) {
+            let right = plan.users.contains(device.credentials.as_ref().unwrap());
+            assert_eq!(right, device.profile != Profile::Misconfigured, "{}", device.client_id);
+        }
+    }
+}

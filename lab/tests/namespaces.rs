@@ -1,0 +1,98 @@
+//! A scenario in network namespaces. Needs root with the right to make namespaces, and tcpdump; where these are
+//! missing, each test says so in one line and checks the refusal instead.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use picket_lab::episode::Labels;
+
+const SCENARIO: &str = "name = \"small\"\nsecs = 5\nauth = true
+[[devices]]\nprofile = \"camera\"\ncount = 2\ntogether = true
+[[devices]]\nprofile = \"second-stack\"\ncount = 1
+[[attacks]]\nat = 1\nclass = \"mqtt_bruteforce\"\ntries = 20\nrate = 0
+[[attacks]]\nat = 2\nclass = \"tcp_scan\"\ncount = 30\nrate = 0\n";
+
+/// Whether this process may make namespaces here.
+fn may_make_namespaces() -> bool {
+    // The tests run at the same time: a name of its own for each.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("picketlab-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let made = Command::new("ip").args(["netns", "add", &name]).stderr(Stdio::null()).status();
+    if made.is_ok_and(|status| status.success()) {
+        return Command::new("ip").args(["netns", "delete", &name]).status().unwrap().success();
+    }
+    eprintln!("skipped: no right to make network namespaces");
+    false
+}
+
+fn scenario(dir: &std::path::Path) -> Command {
+    let file = dir.join("small.toml");
+    fs::write(&file, SCENARIO).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_picket-lab"));
+    command.arg("scenario").arg(file).args(["--netns", "--seed", "4", "--out"]).arg(dir.join("out"));
+    command
+}
+
+/// Names of the namespaces that a process made.
+fn namespaces_of(pid: u32) -> Vec<String> {
+    let names = Command::new("ip").args(["netns", "list"]).output().unwrap().stdout;
+    let stem = format!("picketlab-{pid}-");
+    String::from_utf8(names)
+        .unwrap()
+        .lines()
+        .filter(|name| name.starts_with(&stem))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn a_scenario_leaves_a_labelled_capture_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = scenario(dir.path());
+    if !may_make_namespaces() {
+        assert!(!command.status().unwrap().success());
+        return;
+    }
+    let mut child = command.spawn().unwrap();
+    let pid = child.id();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(namespaces_of(pid), [""; 0]);
+
+    let read = |name: &str| fs::read_to_string(dir.path().join("out").join(name)).unwrap();
+    let labels: Labels = toml::from_str(&read("labels.toml")).unwrap();
+    let classes: Vec<_> = labels.episodes.iter().map(|label| label.class.as_str()).collect();
+    assert_eq!(classes, ["mqtt_bruteforce", "tcp_scan"]);
+    let manifest: serde_json::Value = serde_json::from_str(&read("manifest.json")).unwrap();
+    assert_eq!(manifest["packets"]["dropped"], 0);
+    assert_eq!(manifest["interrupted"], false);
+    assert_eq!(manifest["episodes"][0]["refused"], 20);
+    assert_eq!(manifest["episodes"][1]["count"], 30);
+    let devices = manifest["benign"].as_array().unwrap();
+    assert!(devices.iter().all(|device| device["sessions"] == 1), "{devices:?}");
+    // 24 bytes of file header, then 16 and at least a TCP header without options for each packet.
+    let bytes = fs::metadata(dir.path().join("out/capture.pcap")).unwrap().len();
+    let packets = manifest["packets"]["captured"].as_u64().unwrap();
+    assert!(packets > 200 && bytes > 24 + packets * (16 + 54), "{packets} packets in {bytes} bytes");
+}
+
+#[test]
+fn a_signal_in_the_middle_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = scenario(dir.path());
+    if !may_make_namespaces() {
+        assert!(!command.status().unwrap().success());
+        return;
+    }
+    let mut child = command.spawn().unwrap();
+    let pid = child.id();
+    thread::sleep(Duration::from_millis(2500));
+    assert_eq!(namespaces_of(pid).len(), 5, "bridge, two benign hosts, two attackers");
+    assert!(Command::new("kill").arg(pid.to_string()).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+    assert_eq!(namespaces_of(pid), [""; 0]);
+    let manifest = fs::read_to_string(dir.path().join("out/manifest.json")).unwrap();
+    assert!(manifest.contains("\"interrupted\": true"));
+}

@@ -1,0 +1,131 @@
+"""The network: log1p, standardise, clip, then a small multilayer perceptron, trained in float."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+
+from rows import BENIGN
+
+HIDDEN = (32, 16)
+EPOCHS = 40
+CLIP = 6.0
+# A column that never changes in training must not be blown up: least standard deviation of log1p values.
+LEAST_DEVIATION = 0.25
+
+
+@dataclass(frozen=True)
+class Network:
+    """A trained network. `classes[0]` is benign."""
+
+    classes: tuple[str, ...]
+    mean: np.ndarray  # float32 [columns]
+    inverse_deviation: np.ndarray  # float32 [columns]
+    weights: tuple[np.ndarray, ...]  # float32 [in, out] each
+    biases: tuple[np.ndarray, ...]  # float32 [out] each
+
+    def standardise(self, values: np.ndarray) -> np.ndarray:
+        """What the first layer sees."""
+        logs = np.log1p(np.maximum(values, 0.0))
+        return np.clip((logs - self.mean) * self.inverse_deviation, -CLIP, CLIP).astype(np.float32)
+
+    def activations(self, values: np.ndarray) -> list[np.ndarray]:
+        """The standardised input, each hidden layer after ReLU, the logits."""
+        stages = [self.standardise(values)]
+        for index, (weights, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            linear = stages[-1] @ weights + bias
+            stages.append(linear if index == len(self.weights) - 1 else np.maximum(linear, 0.0))
+        return stages
+
+    def probabilities(self, values: np.ndarray) -> np.ndarray:
+        """Softmax of the logits."""
+        logits = self.activations(values)[-1]
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+
+def augment(values: np.ndarray, labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Adds rows that did not occur but could have.
+
+    Every column counts something, so two hosts behind one address (NAT, a compromised device that goes on
+    with its work) have the sum of their rows, and a busier or calmer host has a multiple of its row:
+
+    - benign: sums of 2 to 8 benign rows; one benign row times 1/4 to 4;
+    - attacks: an attack row plus a benign row; an attack row times 1/2 to 4.
+
+    As many of each as there are rows. The rows themselves are kept.
+    """
+    rng = np.random.default_rng(seed)
+    benign = np.flatnonzero(labels == BENIGN)
+    hostile = np.flatnonzero(labels != BENIGN)
+    parts, names = [values], [labels]
+
+    sums = np.zeros((benign.size, values.shape[1]), dtype=np.float32)
+    sizes = rng.integers(2, 9, size=benign.size)
+    for place in range(8):
+        some = sizes > place
+        sums[some] += values[rng.choice(benign, size=int(some.sum()))]
+    parts.append(sums)
+    names.append(labels[benign])
+    parts.append(scaled(values[benign], 0.25, 4.0, rng))
+    names.append(labels[benign])
+
+    parts.append(values[hostile] + values[rng.choice(benign, size=hostile.size)])
+    names.append(labels[hostile])
+    parts.append(scaled(values[hostile], 0.5, 4.0, rng))
+    names.append(labels[hostile])
+    return np.concatenate(parts), np.concatenate(names)
+
+
+def scaled(values: np.ndarray, low: float, high: float, rng: np.random.Generator) -> np.ndarray:
+    """Each row times a factor of its own, log-uniform, rounded to whole counts again."""
+    factors = np.exp(rng.uniform(np.log(low), np.log(high), size=(values.shape[0], 1)))
+    return np.round(values * factors).astype(np.float32)
+
+
+def row_weights(labels: np.ndarray) -> np.ndarray:
+    """Every attack class weighs the same in total, benign as much as all of them together."""
+    names, counts = np.unique(labels, return_counts=True)
+    hostile = len(names) - 1
+    share = {name: (hostile if name == BENIGN else 1.0) / count for name, count in zip(names, counts, strict=True)}
+    weights = np.asarray([share[label] for label in labels])
+    return weights * (len(labels) / weights.sum())
+
+
+def train(values: np.ndarray, labels: np.ndarray, seed: int) -> Network:
+    """Trains on the rows and what `augment` makes of them."""
+    hostile = sorted(set(labels) - {BENIGN})
+    if BENIGN not in labels or len(hostile) < 2:
+        raise ValueError("training needs benign rows and at least two attack classes")
+    classes = (BENIGN, *hostile)
+    values, labels = augment(values, labels, seed)
+    logs = np.log1p(values)
+    mean = logs.mean(axis=0).astype(np.float32)
+    inverse_deviation = (1.0 / np.maximum(logs.std(axis=0), LEAST_DEVIATION)).astype(np.float32)
+    blank = Network(classes, mean, inverse_deviation, (), ())
+    # Integers in the order of `classes`: MLPClassifier sorts its labels.
+    targets = np.asarray([classes.index(label) for label in labels])
+    model = MLPClassifier(
+        hidden_layer_sizes=HIDDEN,
+        activation="relu",
+        solver="adam",
+        alpha=1e-3,
+        batch_size=min(256, len(labels)),
+        learning_rate_init=2e-3,
+        max_iter=EPOCHS,
+        n_iter_no_change=EPOCHS,
+        random_state=seed,
+    )
+    with warnings.catch_warnings():
+        # A fixed number of epochs is meant: it keeps runs comparable.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(blank.standardise(values), targets, sample_weight=row_weights(labels))
+    return Network(
+        classes,
+        mean,
+        inverse_deviation,
+        tuple(weights.astype(np.float32) for weights in model.coefs_),
+        tuple(bias.astype(np.float32) for bias in model.intercepts_),
+    )

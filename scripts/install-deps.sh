@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that building, tests and demo need, if they are missing. Does nothing, and
+# needs no rights, when all are there. As root directly, else through sudo.
+#
+# With --model also what training needs.
+set -eu
+
+# The package of each thing that is needed. A thing is a program in the path or a file.
+missing=()
+need() {
+    local package=$1 thing=$2
+    case $thing in
+        /*) [ -e "$thing" ] || missing+=("$package") ;;
+        # mosquitto and ip live in sbin, which is not in everybody's path.
+        *) PATH="$PATH:/usr/sbin:/sbin" command -v "$thing" >/dev/null || missing+=("$package") ;;
+    esac
+}
+
+need gcc gcc
+need libc6-dev /usr/include/stdio.h
+need pkg-config pkg-config
+need libpcap-dev /usr/include/pcap/pcap.h
+need mosquitto mosquitto
+need mosquitto-clients mosquitto_sub
+need tcpdump tcpdump
+need iproute2 ip
+need python3 python3
+if [ "${1-}" = --model ] && ! python3 -c 'import ensurepip' 2>/dev/null; then
+    missing+=(python3-venv)
+fi
+
+if [ "${#missing[@]}" -eq 0 ]; then
+    exit 0
+fi
+if ! command -v apt-get >/dev/null; then
+    echo "missing: ${missing[*]}; install them by your system's means (this script knows apt-get only)" >&2
+    exit 69
+fi
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "missing: ${missing[*]}; run as root: apt-get install ${missing[*]}" >&2
+        exit 77
+    fi
+    as_root=(sudo)
+fi
+
+echo "installing: ${missing[*]}"
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq update
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}"
+
+# Debian starts a broker on port 1883 with the package. Nobody asked for that one; a broker that was there
+# before is left alone.
+case " ${missing[*]} " in
+    *" mosquitto "*)
+        if [ -d /run/systemd/system ]; then
+            "${as_root[@]}" systemctl disable --now --quiet mosquitto.service
+        elif [ -x /etc/init.d/mosquitto ]; then
+            "${as_root[@]}" /etc/init.d/mosquitto stop >/dev/null
+        fi
+        ;;
+esac

@@ -1,0 +1,457 @@
+//! The command line: what can be typed, and what it means. Definitions only; the commands are elsewhere.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::error::sysexits;
+
+/// Intrusion detection for the MQTT traffic of an IoT gateway.
+#[derive(Parser, Debug)]
+#[command(
+    name = "picket",
+    version,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  picket check                          is the configuration right?
+  picket run -i br-lan                  watch an interface
+  picket replay capture.pcap            what would have been reported?
+  picket alerts follow                  what is being reported?
+
+Exit codes are those of sysexits.h: 64 usage, 65 data, 66 no input, 69 unavailable, 70 software,
+74 input or output, 77 no permission, 78 configuration."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Watch interfaces and report what is hostile
+    Run(Run),
+    /// Analyse captures as if they were live, in packet time
+    Replay(Replay),
+    /// Write the feature vectors of captures, for training
+    Extract(Extract),
+    /// Read the stored alerts
+    Alerts(Alerts),
+    /// Look at a model
+    #[command(subcommand)]
+    Model(Model),
+    /// Check the configuration and show what is in force
+    Check(ConfigFile),
+    /// Show how the running daemon is
+    Status(ConfigFile),
+}
+
+/// The option every command with a configuration has.
+#[derive(Args, Clone, Debug)]
+pub struct ConfigFile {
+    /// Configuration file [default: /etc/picket/picket.toml if it exists]
+    #[arg(short, long = "config", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// `picket run`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  picket run -i br-lan
+  picket run -i br-lan -i wan --broker mqtt://192.168.1.10
+  picket run -c /etc/picket/picket.toml
+
+Needs CAP_NET_RAW. Started as root it becomes the user capture.user after opening what it needs.")]
+pub struct Run {
+    /// Configuration file.
+    #[command(flatten)]
+    pub config: ConfigFile,
+
+    /// Interface to watch, in place of capture.interfaces; may be given several times
+    #[arg(short, long = "interface", value_name = "IFACE")]
+    pub interfaces: Vec<String>,
+
+    /// Management broker, in place of publish.broker
+    #[arg(long, value_name = "URL")]
+    pub broker: Option<String>,
+}
+
+/// `picket replay`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  picket replay capture.pcap
+  picket replay --output table --stats monday.pcapng tuesday.pcap
+  tcpdump -w - -i br-lan | picket replay -
+
+Alerts go to stdout, statistics to stderr. Only packet time counts: the same capture always gives
+the same bytes.")]
+pub struct Replay {
+    /// Captures, pcap or pcapng, in this order; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// How alerts are printed
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = AlertFormat::Jsonl)]
+    pub output: AlertFormat,
+
+    /// Model to score with, in place of model.path
+    #[arg(long, value_name = "FILE", conflicts_with = "no_model")]
+    pub model: Option<PathBuf>,
+
+    /// Work with the rules alone
+    #[arg(long)]
+    pub no_model: bool,
+
+    /// Work with the model alone
+    #[arg(long, conflicts_with = "no_model")]
+    pub no_rules: bool,
+
+    /// Print counters and timing at the end
+    #[arg(long)]
+    pub stats: bool,
+
+    /// Configuration file.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// How `replay` prints alerts.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AlertFormat {
+    /// One JSON object a line, as published
+    Jsonl,
+    /// Comma-separated values with a header
+    Csv,
+    /// For reading
+    Table,
+    /// Nothing; for measuring
+    None,
+}
+
+/// `picket extract`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  picket extract --output csv capture.pcap > vectors.csv
+  picket extract --output jsonl --schema picket-connection capture.pcapng
+
+CSV begins with a comment line that holds the schema's name and hash, then the header.")]
+pub struct Extract {
+    /// Captures, pcap or pcapng, in this order; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// How vectors are printed
+    #[arg(short, long, value_enum, value_name = "FORMAT")]
+    pub output: VectorFormat,
+
+    /// Which vectors
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = SchemaName::PicketHost)]
+    pub schema: SchemaName,
+
+    /// Configuration file.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// How `extract` prints vectors.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum VectorFormat {
+    /// Comma-separated values with a header
+    Csv,
+    /// One JSON object a line
+    Jsonl,
+}
+
+/// The schemas that can be extracted.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SchemaName {
+    /// One vector a source host and second
+    PicketHost,
+    /// One vector a connection at its end, and every 10 s while it lives
+    PicketConnection,
+}
+
+/// `picket alerts`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  picket alerts list --severity high --limit 20
+  picket alerts follow
+  picket alerts show 01JZX5Y9M3T4C6W8R2V7K1N0QH
+  picket alerts export --format csv > alerts.csv")]
+pub struct Alerts {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub command: AlertsCommand,
+}
+
+/// What can be done with stored alerts.
+#[derive(Subcommand, Debug)]
+pub enum AlertsCommand {
+    /// Print stored alerts, oldest first
+    List(AlertsList),
+    /// Print alerts as they come, until interrupted
+    Follow(ConfigFile),
+    /// Print every message about one incident
+    Show(AlertsShow),
+    /// Write all stored alerts to stdout
+    Export(AlertsExport),
+}
+
+/// `picket alerts list`
+#[derive(Args, Debug)]
+pub struct AlertsList {
+    /// Only alerts with a sequence number above N
+    #[arg(long, value_name = "N")]
+    pub since_seq: Option<u64>,
+
+    /// Only this class, such as mqtt_bruteforce
+    #[arg(long, value_name = "CLASS", value_parser = class)]
+    pub class: Option<crate::detect::class::Class>,
+
+    /// Only this severity and above
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    pub severity: Option<crate::alert::Severity>,
+
+    /// At most N alerts, the newest
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+
+    /// Configuration file.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// `picket alerts show`
+#[derive(Args, Debug)]
+pub struct AlertsShow {
+    /// The alert's id (a ULID)
+    #[arg(value_name = "ID")]
+    pub id: String,
+
+    /// Configuration file.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// `picket alerts export`
+#[derive(Args, Debug)]
+pub struct AlertsExport {
+    /// How alerts are written
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: ExportFormat,
+
+    /// Configuration file.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// How `alerts export` writes.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExportFormat {
+    /// One JSON object a line, as published
+    Jsonl,
+    /// Comma-separated values with a header
+    Csv,
+}
+
+/// `picket model`
+#[derive(Subcommand, Debug)]
+pub enum Model {
+    /// Print name, version, schema, classes, thresholds, provenance and size of a model
+    Show(ModelShow),
+}
+
+/// `picket model show`
+#[derive(Args, Debug)]
+pub struct ModelShow {
+    /// The ONNX file [default: model.path of the configuration]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Configuration file.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// How reading the command line ended before any command.
+#[derive(Debug)]
+pub struct Early {
+    error: clap::Error,
+}
+
+impl Early {
+    /// Prints help, with colours where the terminal takes them, or the version to stdout, or a usage error to
+    /// stderr.
+    pub fn print(&self) {
+        // If stdout or stderr is closed there is nobody to tell.
+        let _ = match self.error.kind() {
+            // clap would write "picket 0.1.0"; the packagers' checks want the version alone.
+            ErrorKind::DisplayVersion => writeln!(io::stdout(), "{}", self.text()),
+            _ => self.error.print(),
+        };
+    }
+
+    /// 0 after help or version, else 64.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        if self.error.use_stderr() { sysexits::USAGE } else { 0 }
+    }
+
+    /// What `print` prints, without colours.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self.error.kind() {
+            ErrorKind::DisplayVersion => env!("CARGO_PKG_VERSION").to_owned(),
+            _ => self.error.to_string(),
+        }
+    }
+}
+
+impl Cli {
+    /// Reads a command line, the program's name first.
+    ///
+    /// # Errors
+    /// Help or version was asked for, or the line is wrong.
+    pub fn read<I, T>(line: I) -> Result<Self, Early>
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<OsString> + Clone,
+    {
+        Self::try_parse_from(line).map_err(|error| Early { error })
+    }
+}
+
+/// A class by its name in the vocabulary.
+fn class(name: &str) -> Result<crate::detect::class::Class, String> {
+    use crate::detect::class::Class;
+    Class::from_name(name).ok_or_else(|| {
+        let names: Vec<_> = Class::ALL.iter().map(|class| class.name()).collect();
+        format!("is none of {}", names.join(", "))
+    })
+}
+
+/// A severity by its name.
+fn severity(name: &str) -> Result<crate::alert::Severity, String> {
+    use crate::alert::Severity;
+    Severity::ALL
+        .into_iter()
+        .find(|severity| severity.name() == name)
+        .ok_or_else(|| "is none of low, medium, high, critical".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn read(line: &str) -> Result<Cli, Early> {
+        Cli::read(std::iter::once("picket").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn version_is_bare() {
+        for flag in ["--version", "-V"] {
+            let early = read(flag).expect_err("early");
+            assert_eq!((early.text().as_str(), early.code()), (env!("CARGO_PKG_VERSION"), 0));
+        }
+    }
+
+    #[test]
+    fn usage_errors_are_64_and_help_is_0() {
+        for line in
+            ["", "fly", "run --no-such", "replay", "extract x.pcap", "alerts", "alerts export", "model"]
+        {
+            assert_eq!(read(line).expect_err(line).code(), sysexits::USAGE, "{line}");
+        }
+        for line in ["--help", "help", "run --help", "alerts list --help", "help model"] {
+            assert_eq!(read(line).expect_err(line).code(), 0, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_command_with_options_explains_them_and_the_main_ones_give_examples() {
+        fn walk(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            command.get_subcommands().for_each(walk);
+        }
+        let mut command = Cli::command();
+        command.build();
+        walk(&command);
+        for name in ["run", "replay", "extract", "alerts"] {
+            let help = read(&format!("{name} --help")).expect_err("help").text();
+            assert!(help.contains("Examples:\n  picket "), "{help}");
+        }
+    }
+
+    #[test]
+    fn run_takes_several_interfaces() {
+        let Command::Run(run) =
+            read("run -c f.toml -i lo --interface br-lan --broker mqtt://b").expect("run").command
+        else {
+            panic!("another command");
+        };
+        assert_eq!(run.interfaces, ["lo", "br-lan"]);
+        assert_eq!(run.broker.as_deref(), Some("mqtt://b"));
+        assert_eq!(run.config.config, Some(PathBuf::from("f.toml")));
+    }
+
+    #[test]
+    fn replay_defaults_and_exclusions() {
+        let Command::Replay(replay) = read("replay a.pcap - --stats").expect("replay").command else {
+            panic!("another command");
+        };
+        assert_eq!((replay.output, replay.stats, replay.no_model), (AlertFormat::Jsonl, true, false));
+        assert_eq!(replay.files, [PathBuf::from("a.pcap"), PathBuf::from("-")]);
+        for line in
+            ["replay a --model m --no-model", "replay a --no-model --no-rules", "replay a --output xml"]
+        {
+            assert_eq!(read(line).expect_err(line).code(), sysexits::USAGE);
+        }
+    }
+
+    #[test]
+    fn extract_names_its_schema() {
+        let Command::Extract(extract) =
+            read("extract x --output csv --schema picket-connection").expect("it").command
+        else {
+            panic!("another command");
+        };
+        assert_eq!((extract.output, extract.schema), (VectorFormat::Csv, SchemaName::PicketConnection));
+    }
+
+    #[test]
+    fn alerts_are_filtered_by_known_names_only() {
+        let line = "alerts list --since-seq 7 --class mqtt_slow_dos --severity high --limit 3 -c f";
+        let Command::Alerts(Alerts { command: AlertsCommand::List(list) }) =
+            read(line).expect("list").command
+        else {
+            panic!("another command");
+        };
+        assert_eq!(list.since_seq, Some(7));
+        assert_eq!(list.class.map(crate::detect::class::Class::name), Some("mqtt_slow_dos"));
+        assert_eq!(list.severity, Some(crate::alert::Severity::High));
+        assert_eq!(list.limit, Some(3));
+        for line in ["alerts list --class x", "alerts list --severity bad", "alerts list --limit 0"] {
+            assert_eq!(read(line).expect_err(line).code(), sysexits::USAGE);
+        }
+    }
+}

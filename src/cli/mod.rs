@@ -1,0 +1,49 @@
+//! The command line: reading it, and one module per command.
+
+pub mod args;
+mod extract;
+mod model;
+mod offline;
+mod output;
+mod replay;
+
+use std::process::{ExitCode, Termination};
+
+use args::{Cli, Command};
+
+use crate::config::{Config, Overrides};
+use crate::error::ExitError;
+
+/// Reads the command line and does what it says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::read(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(early) => {
+            early.print();
+            return ExitCode::from(early.code());
+        }
+    };
+    match dispatch(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when stderr is closed.
+            let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{error}\n"));
+            error.report()
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<(), ExitError> {
+    match command {
+        Command::Replay(args) => replay::run(&args),
+        Command::Extract(args) => extract::run(&args),
+        Command::Model(args) => model::run(&args),
+        _ => Ok(()),
+    }
+}
+
+/// The configuration that a command works with.
+fn configuration(file: &args::ConfigFile, overrides: &Overrides) -> Result<Config, ExitError> {
+    Config::load(file.config.as_deref(), overrides).map_err(Into::into)
+}

@@ -1,0 +1,129 @@
+//! `picket replay`: what would have been reported.
+
+use std::io::{self, BufWriter, Write as _};
+use std::time::Instant;
+
+use super::args::Replay;
+use super::output::Printer;
+use super::{configuration, offline};
+use crate::config::{Config, Overrides};
+use crate::decode::SkipReason;
+use crate::detect::scorer::{NoModel, Scorer};
+use crate::engine::{Engine, Settings, Stats};
+use crate::error::{ExitError, sysexits};
+use crate::memory::OwnedMemory;
+use crate::model::OnnxScorer;
+use crate::mqtt::packet::PacketType;
+use crate::publish::payload::Identity;
+use crate::settings;
+
+pub(super) fn run(args: &Replay) -> Result<(), ExitError> {
+    let config = configuration(&args.config, &Overrides::default())?;
+    let mut settings = settings::of(&config);
+    settings.rules &= !args.no_rules;
+    match load_model(args, &config)? {
+        Some(model) => {
+            let name = format!("{}@{}", model.info().name, model.info().version);
+            replay(args, &config, settings, model, Some(name))
+        }
+        None if args.no_rules => Err(ExitError::new(
+            sysexits::USAGE,
+            "replay: --no-rules: there is no model either, so nothing would be looked for",
+        )
+        .hint("give --model FILE")),
+        None => replay(args, &config, settings, NoModel, None),
+    }
+}
+
+/// The model asked for; or the configured one where it exists, since a replay without a model is still a replay.
+fn load_model(args: &Replay, config: &Config) -> Result<Option<OnnxScorer>, ExitError> {
+    if args.no_model {
+        return Ok(None);
+    }
+    if let Some(path) = &args.model {
+        return OnnxScorer::load(path).map(Some).map_err(Into::into);
+    }
+    match &config.model().path {
+        Some(path) if path.exists() => OnnxScorer::load(path).map(Some).map_err(Into::into),
+        _ => Ok(None),
+    }
+}
+
+fn replay<S: Scorer>(
+    args: &Replay,
+    config: &Config,
+    settings: Settings,
+    scorer: S,
+    model: Option<String>,
+) -> Result<(), ExitError> {
+    let sensor = config
+        .sensor()
+        .as_str()
+        .parse()
+        .map_err(|error| ExitError::new(sysexits::CONFIG, format!("{error}")))?;
+    let identity = Identity { sensor, model };
+    let mut memory = OwnedMemory::new();
+    let mut engine = Engine::new(settings, memory.lend(), scorer);
+    let mut printer = Printer::new(BufWriter::new(io::stdout().lock()), args.output, identity);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "measures the replay itself; nothing of it reaches the engine"
+    )]
+    let started = Instant::now();
+    let outcome = offline::drive(&args.files, &mut engine, &mut printer);
+    let took = started.elapsed();
+    let written = printer.finish();
+    if args.stats {
+        // Nobody is left to tell when stderr is closed.
+        let _ = print_stats(&engine.stats(), took.as_secs_f64());
+    }
+    outcome?;
+    match written {
+        // The reader had enough, as `head` has.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(ExitError::new(sysexits::IOERR, format!("replay: cannot write alerts: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn print_stats(stats: &Stats, seconds: f64) -> io::Result<()> {
+    let mut err = io::stderr().lock();
+    let rate = if seconds > 0.0 { stats.frames as f64 / seconds } else { 0.0 };
+    writeln!(
+        err,
+        "frames                {} ({} octets) in {seconds:.3} s, {rate:.0} a second",
+        stats.frames, stats.octets
+    )?;
+    writeln!(err, "tcp / udp             {} / {}", stats.tcp, stats.udp)?;
+    for (reason, count) in SkipReason::ALL.iter().zip(stats.skipped).filter(|(_, count)| *count > 0) {
+        writeln!(err, "skipped               {count} {}", reason.name())?;
+    }
+    let messages: u64 = stats.control_packets.iter().sum();
+    writeln!(err, "control packets       {messages}")?;
+    for (packet_type, count) in
+        PacketType::ALL.iter().zip(stats.control_packets).filter(|(_, count)| *count > 0)
+    {
+        writeln!(err, "  {:<19} {count}", packet_type.name())?;
+    }
+    writeln!(err, "violations            {} ({} bad lengths)", stats.violations, stats.bad_lengths)?;
+    writeln!(err, "unframed octets       {}", stats.unframed_octets)?;
+    let stream = stats.stream;
+    writeln!(
+        err,
+        "segments              {} retransmitted, {} held, {} gaps of {} octets, {} stray",
+        stream.retransmitted, stream.held, stream.gaps, stream.gap_octets, stats.stray
+    )?;
+    writeln!(
+        err,
+        "connections           {} opened, {} evicted; hosts {} evicted; clients {} evicted",
+        stats.connections_opened, stats.connections_evicted, stats.hosts_evicted, stats.clients_evicted
+    )?;
+    writeln!(err, "scored vectors        {}", stats.scored)?;
+    writeln!(
+        err,
+        "alerts                {} ({} incidents found no place)",
+        stats.alerts, stats.incidents_refused
+    )?;
+    writeln!(err, "time jumps            {}", stats.time_jumps)
+}

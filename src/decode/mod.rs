@@ -1,0 +1,309 @@
+//! From a frame to a packet: link, IP and transport headers. Borrows only, copies nothing.
+//!
+//! Bad or foreign frames are not errors but a [`SkipReason`], which the engine counts.
+
+mod link;
+mod network;
+
+use core::net::IpAddr;
+
+use etherparse::{TcpHeaderSlice, UdpHeaderSlice};
+
+use crate::frame::Frame;
+
+/// Why a frame was not looked at any further.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
+pub enum SkipReason {
+    /// A link type that is not decoded.
+    LinkType,
+    /// Link header cut short or broken.
+    Link,
+    /// Neither IPv4 nor IPv6 (ARP, LLDP, ...).
+    NotIp,
+    /// IP header cut short or broken.
+    Ip,
+    /// A fragment other than the first.
+    Fragment,
+    /// TCP or UDP header cut short or broken.
+    Transport,
+    /// Neither TCP nor UDP.
+    OtherTransport,
+}
+
+impl SkipReason {
+    /// Every reason, in order.
+    pub const ALL: [Self; 7] = [
+        Self::LinkType,
+        Self::Link,
+        Self::NotIp,
+        Self::Ip,
+        Self::Fragment,
+        Self::Transport,
+        Self::OtherTransport,
+    ];
+
+    /// The name used in statistics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LinkType => "link_type",
+            Self::Link => "link_header",
+            Self::NotIp => "not_ip",
+            Self::Ip => "ip_header",
+            Self::Fragment => "fragment",
+            Self::Transport => "transport_header",
+            Self::OtherTransport => "other_transport",
+        }
+    }
+}
+
+/// An IP address as one number: IPv4 as `::ffff:a.b.c.d` (RFC 4291, section 2.5.5.2).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Address(pub u128);
+
+impl Address {
+    /// From four octets in network order.
+    #[must_use]
+    pub const fn v4(octets: [u8; 4]) -> Self {
+        Self(0xffff_0000_0000 | u32::from_be_bytes(octets) as u128)
+    }
+
+    /// From sixteen octets in network order.
+    #[must_use]
+    pub const fn v6(octets: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(octets))
+    }
+
+    /// As the standard library's type; mapped addresses become IPv4.
+    #[must_use]
+    pub fn ip(self) -> IpAddr {
+        IpAddr::V6(self.0.into()).to_canonical()
+    }
+}
+
+/// The TCP flags this product looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TcpFlags(u8);
+
+impl TcpFlags {
+    /// FIN.
+    pub const FIN: u8 = 0x01;
+    /// SYN.
+    pub const SYN: u8 = 0x02;
+    /// RST.
+    pub const RST: u8 = 0x04;
+    /// PSH.
+    pub const PSH: u8 = 0x08;
+    /// ACK.
+    pub const ACK: u8 = 0x10;
+
+    /// From the low octet of the TCP flags field (RFC 9293, section 3.1).
+    #[must_use]
+    pub const fn new(bits: u8) -> Self {
+        Self(bits)
+    }
+
+    /// Whether all of `bits` are set.
+    #[must_use]
+    pub const fn has(self, bits: u8) -> bool {
+        self.0 & bits == bits
+    }
+}
+
+/// A TCP segment.
+#[derive(Clone, Copy, Debug)]
+pub struct TcpSegment<'a> {
+    /// Source port.
+    pub src_port: u16,
+    /// Destination port.
+    pub dst_port: u16,
+    /// Sequence number of the first payload octet (of the SYN, if set).
+    pub seq: u32,
+    /// Acknowledgement number; meaningful with ACK only.
+    pub ack: u32,
+    /// Flags.
+    pub flags: TcpFlags,
+    /// What was captured of the payload.
+    pub payload: &'a [u8],
+    /// The payload's length on the wire, at least `payload.len()`.
+    pub wire_payload_len: u32,
+}
+
+/// The transport layer of a packet.
+#[derive(Clone, Copy, Debug)]
+pub enum Transport<'a> {
+    /// TCP.
+    Tcp(TcpSegment<'a>),
+    /// A UDP datagram, of which only the ports matter so far.
+    Udp {
+        /// Source port.
+        src_port: u16,
+        /// Destination port.
+        dst_port: u16,
+    },
+}
+
+/// A decoded packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'a> {
+    /// Link address of the sender, where the link has one.
+    pub src_mac: Option<[u8; 6]>,
+    /// Source address.
+    pub src: Address,
+    /// Destination address.
+    pub dst: Address,
+    /// Length of the IP packet on the wire in octets.
+    pub ip_len: u32,
+    /// TCP or UDP.
+    pub transport: Transport<'a>,
+}
+
+/// Decodes one frame.
+///
+/// # Errors
+/// The reason why there is nothing to look at; to be counted, not reported.
+#[inline]
+pub fn decode<'a>(frame: &Frame<'a>) -> Result<Packet<'a>, SkipReason> {
+    let link = link::decode(frame)?;
+    let ip = network::decode(&link)?;
+    let transport = match ip.protocol {
+        network::TCP => tcp(&ip)?,
+        network::UDP => {
+            let header = UdpHeaderSlice::from_slice(ip.payload).map_err(|_| SkipReason::Transport)?;
+            Transport::Udp { src_port: header.source_port(), dst_port: header.destination_port() }
+        }
+        _ => return Err(SkipReason::OtherTransport),
+    };
+    Ok(Packet { src_mac: link.src_mac, src: ip.src, dst: ip.dst, ip_len: ip.wire_len, transport })
+}
+
+#[inline]
+fn tcp<'a>(ip: &network::Datagram<'a>) -> Result<Transport<'a>, SkipReason> {
+    let header = TcpHeaderSlice::from_slice(ip.payload).map_err(|_| SkipReason::Transport)?;
+    let header_len = header.slice().len();
+    let flags = header.slice().get(13).copied().unwrap_or_default();
+    let payload = ip.payload.get(header_len..).unwrap_or_default();
+    let wire_payload_len = ip.wire_payload_len.saturating_sub(u32::try_from(header_len).unwrap_or(0));
+    Ok(Transport::Tcp(TcpSegment {
+        src_port: header.source_port(),
+        dst_port: header.destination_port(),
+        seq: header.sequence_number(),
+        ack: header.acknowledgment_number(),
+        flags: TcpFlags::new(flags),
+        payload,
+        wire_payload_len,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::LinkType;
+    use crate::time::Timestamp;
+    use etherparse::PacketBuilder;
+
+    fn frame(link: LinkType, data: &[u8]) -> Frame<'_> {
+        Frame { ts: Timestamp::ZERO, link, wire_len: u32::try_from(data.len()).unwrap(), data }
+    }
+
+    fn ethernet(vlan: bool, payload: &[u8]) -> Vec<u8> {
+        let builder = PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
+        let mut out = Vec::new();
+        if vlan {
+            let id = 7.try_into().unwrap();
+            let outer = 9.try_into().unwrap();
+            builder
+                .double_vlan(outer, id)
+                .ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64)
+                .tcp(40_000, 1883, 100, 1024)
+                .psh()
+                .ack(7)
+                .write(&mut out, payload)
+                .unwrap();
+        } else {
+            builder
+                .ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64)
+                .tcp(40_000, 1883, 100, 1024)
+                .psh()
+                .ack(7)
+                .write(&mut out, payload)
+                .unwrap();
+        }
+        out
+    }
+
+    fn expect_segment(frame: &Frame<'_>) -> TcpSegmentFacts {
+        let packet = decode(frame).unwrap();
+        let Transport::Tcp(tcp) = packet.transport else { panic!("not TCP") };
+        (packet.src.ip().to_string(), tcp.src_port, tcp.dst_port, tcp.seq, tcp.payload.to_vec())
+    }
+    type TcpSegmentFacts = (String, u16, u16, u32, Vec<u8>);
+
+    #[test]
+    fn the_same_segment_under_every_link_header() {
+        let plain = ethernet(false, b"hello");
+        let ip = &plain[14..];
+        let expected = ("10.0.0.1".to_string(), 40_000, 1883, 100, b"hello".to_vec());
+        assert_eq!(expect_segment(&frame(LinkType::Ethernet, &plain)), expected);
+        assert_eq!(expect_segment(&frame(LinkType::Ethernet, &ethernet(true, b"hello"))), expected);
+        assert_eq!(expect_segment(&frame(LinkType::RawIp, ip)), expected);
+        for family in [[2, 0, 0, 0], [0, 0, 0, 2]] {
+            let null: Vec<u8> = family.iter().chain(ip).copied().collect();
+            assert_eq!(expect_segment(&frame(LinkType::Null, &null)), expected);
+        }
+        let sll: Vec<u8> =
+            [0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0].iter().chain(ip).copied().collect();
+        assert_eq!(expect_segment(&frame(LinkType::LinuxSll, &sll)), expected);
+        let sll2: Vec<u8> =
+            [8, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0].iter().chain(ip).copied().collect();
+        assert_eq!(expect_segment(&frame(LinkType::LinuxSll2, &sll2)), expected);
+    }
+
+    #[test]
+    fn ipv6_with_extension_headers() {
+        let mut plain = Vec::new();
+        PacketBuilder::ipv6([1; 16], [2; 16], 64).tcp(1, 2, 3, 4).write(&mut plain, b"x").unwrap();
+        // A destination options header of eight octets (RFC 8200, section 4.6) between IPv6 and TCP.
+        let mut with = plain[..40].to_vec();
+        with[6] = 60;
+        let len = u16::from_be_bytes([with[4], with[5]]) + 8;
+        with[4..6].copy_from_slice(&len.to_be_bytes());
+        with.extend([6, 0, 1, 4, 0, 0, 0, 0]);
+        with.extend(&plain[40..]);
+        let facts = expect_segment(&frame(LinkType::RawIp, &with));
+        assert_eq!((facts.1, facts.2, facts.4), (1, 2, b"x".to_vec()));
+    }
+
+    #[test]
+    fn padding_is_not_payload_and_a_cut_is_known() {
+        let mut padded = ethernet(false, b"");
+        padded.extend([0; 6]);
+        assert!(expect_segment(&frame(LinkType::Ethernet, &padded)).4.is_empty());
+
+        let whole = ethernet(false, &[7; 100]);
+        let cut = &whole[..whole.len() - 60];
+        let Transport::Tcp(tcp) = decode(&frame(LinkType::Ethernet, cut)).unwrap().transport else {
+            panic!("not TCP")
+        };
+        assert_eq!((tcp.payload.len(), tcp.wire_payload_len), (40, 100));
+    }
+
+    #[test]
+    fn nothing_short_or_random_panics() {
+        let whole = ethernet(true, b"hello");
+        for link in [
+            LinkType::Ethernet,
+            LinkType::LinuxSll,
+            LinkType::LinuxSll2,
+            LinkType::RawIp,
+            LinkType::Null,
+            LinkType::Other(147),
+        ] {
+            for end in 0..whole.len() {
+                let _ = decode(&frame(link, &whole[..end]));
+            }
+        }
+        assert_eq!(decode(&frame(LinkType::Other(147), &whole)).unwrap_err(), SkipReason::LinkType);
+    }
+}

@@ -1,0 +1,340 @@
+//! What the engine knows of hosts, clients and incidents, and how a finding becomes an alert.
+
+use core::time::Duration;
+
+use heapless::Vec;
+
+use super::Sink;
+use crate::alert::{Alert, ClientId, Detector, Endpoint, Severity};
+use crate::client::{Client, ClientKey};
+use crate::decode::Address;
+use crate::detect::class::Class;
+use crate::detect::incident::{Incidents, Report};
+use crate::detect::rules::{Finding, Thresholds};
+use crate::detect::scorer::Verdict;
+use crate::flow::connection::Ends;
+use crate::flow::schedule::Schedule;
+use crate::flow::table::{Handle, HashKey, Table};
+use crate::host::sketch::Sketch;
+use crate::host::window::Counter;
+use crate::host::{Host, HostKey, NO_INCIDENT};
+use crate::limits::{CLIENT_WAYS, HOST_WAYS, MODEL_PERSISTENCE, OWN_CLIENT_IDS};
+use crate::time::Timestamp;
+
+/// Counters kept here; see [`Stats`](super::Stats) for their meaning.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    pub(super) hosts_evicted: u64,
+    pub(super) clients_evicted: u64,
+    pub(super) control_packets: [u64; 16],
+    pub(super) unframed_octets: u64,
+    pub(super) bad_lengths: u64,
+    pub(super) violations: u64,
+    pub(super) alerts: u64,
+}
+
+/// A rule: asked of a host in a second.
+pub(super) type Rule = fn(&mut Host, u64, &Thresholds) -> Option<Finding>;
+
+/// Hosts, clients, incidents.
+#[derive(Debug)]
+pub struct Knowledge<'m> {
+    pub(super) hosts: Table<'m, HostKey, Host, HOST_WAYS>,
+    pub(super) host_due: Schedule<'m>,
+    pub(super) clients: Table<'m, ClientKey, Client, CLIENT_WAYS>,
+    pub(super) incidents: Incidents,
+    pub(super) own_client_ids: Vec<u64, OWN_CLIENT_IDS>,
+    pub(super) key: HashKey,
+    pub(super) rules: bool,
+    pub(super) thresholds: Thresholds,
+    /// See [`Clock::offset`](super::Clock::offset).
+    pub(super) clock_offset: u64,
+    pub(super) counts: Counts,
+}
+
+impl Knowledge<'_> {
+    /// The host behind a connection's client end, met or made.
+    #[inline]
+    pub(super) fn host(&mut self, ends: &mut Ends, now: Timestamp) -> Option<&mut Host> {
+        if self.hosts.at(ends.host).is_none() {
+            ends.host = self.host_handle(ends.client.addr, now);
+        }
+        self.hosts.touch(ends.host, now);
+        self.host_due.set(ends.host.index(), now.as_secs());
+        self.hosts.at(ends.host).map(|(_, host)| host)
+    }
+
+    #[cold]
+    fn host_handle(&mut self, addr: Address, now: Timestamp) -> Handle {
+        let key = HostKey(addr);
+        if let Some(handle) = self.hosts.find(&key, now) {
+            return handle;
+        }
+        let inserted = self.hosts.insert(key, Host::NEW.clone(), now);
+        if inserted.evicted.is_some() {
+            self.counts.hosts_evicted += 1;
+        }
+        inserted.handle
+    }
+
+    /// Counts something of a connection's client.
+    #[inline]
+    pub(super) fn count(&mut self, ends: &mut Ends, counter: Counter, n: u32, now: Timestamp) {
+        if let Some(host) = self.host(ends, now) {
+            host.count(counter, n, now.as_secs());
+        }
+    }
+
+    /// The client behind an identifier, met or made.
+    pub(super) fn client(&mut self, id: &[u8], addr: Address, now: Timestamp) -> Handle {
+        let key = ClientKey(self.key.hash_bytes(id));
+        let handle = self.clients.find(&key, now).unwrap_or_else(|| {
+            let inserted = self.clients.insert(key, Client::new(id, addr, now), now);
+            if inserted.evicted.is_some() {
+                self.counts.clients_evicted += 1;
+            }
+            inserted.handle
+        });
+        if let Some((_, client)) = self.clients.at(handle) {
+            client.connects = client.connects.saturating_add(1);
+            client.host = addr;
+        }
+        handle
+    }
+
+    /// Whether this client id was announced as our own; it is used up by asking.
+    pub(super) fn is_own_client(&mut self, id: &[u8]) -> bool {
+        if self.own_client_ids.is_empty() {
+            return false;
+        }
+        let hash = self.key.hash_bytes(id);
+        let Some(at) = self.own_client_ids.iter().position(|own| *own == hash) else {
+            return false;
+        };
+        self.own_client_ids.swap_remove(at);
+        true
+    }
+
+    /// Asks a rule about the client of a connection and reports what it finds.
+    pub(super) fn ask<K: Sink>(&mut self, rule: Rule, ends: &mut Ends, now: Timestamp, sink: &mut K) {
+        if !self.rules {
+            return;
+        }
+        let thresholds = self.thresholds;
+        let addr = ends.client.addr;
+        let Some(host) = self.host(ends, now) else {
+            return;
+        };
+        if let Some(finding) = rule(host, now.as_secs(), &thresholds) {
+            let handle = ends.host;
+            self.report_finding(finding, addr, handle, now, sink);
+        }
+    }
+
+    /// The same, where the rule's condition is known to hold and is met again with every packet of a flood:
+    /// while the incident is fresh, only its count grows.
+    #[inline]
+    pub(super) fn ask_flood<K: Sink>(
+        &mut self,
+        class: Class,
+        rule: Rule,
+        ends: &mut Ends,
+        now: Timestamp,
+        sink: &mut K,
+    ) {
+        if let Some((_, host)) = self.hosts.at(ends.host) {
+            let hint = host.incidents[class as usize];
+            if hint != NO_INCIDENT && self.incidents.goes_on(ends.client.addr, class, hint, now) {
+                return;
+            }
+        }
+        self.ask(rule, ends, now, sink);
+    }
+
+    /// Reports what a rule found.
+    pub(super) fn report_finding<K: Sink>(
+        &mut self,
+        finding: Finding,
+        addr: Address,
+        handle: Handle,
+        now: Timestamp,
+        sink: &mut K,
+    ) {
+        let Some((_, host)) = self.hosts.at(handle) else {
+            return;
+        };
+        if is_explained(finding.class, host) {
+            return;
+        }
+        let detector = Detector::Rule(finding.rule);
+        let Finding { class, severity, confidence, evidence, .. } = finding;
+        let about = About { class, detector, severity, confidence, evidence };
+        self.report(about, addr, handle, now, sink);
+    }
+
+    /// Takes the model's verdict on a host for the second that ends.
+    pub(super) fn report_verdict<K: Sink>(
+        &mut self,
+        verdict: Verdict,
+        handle: Handle,
+        now: Timestamp,
+        sink: &mut K,
+    ) {
+        let Some((key, host)) = self.hosts.at(handle) else {
+            return;
+        };
+        let addr = key.0;
+        let Some(class) = verdict.class else {
+            host.suspicion = None;
+            return;
+        };
+        let seconds = match host.suspicion {
+            Some((before, seconds)) if before == class => seconds.saturating_add(1),
+            _ => 1,
+        };
+        host.suspicion = Some((class, seconds));
+        // Where a rule has already said what it is, the model's opinion of the same traffic adds nothing.
+        let others_open =
+            host.incidents.iter().enumerate().any(|(i, at)| *at != NO_INCIDENT && i != class as usize);
+        if seconds < MODEL_PERSISTENCE || others_open {
+            return;
+        }
+        let evidence = evidence_of(host);
+        let about = About {
+            class,
+            detector: Detector::Model,
+            severity: severity_of(class),
+            confidence: verdict.confidence,
+            evidence,
+        };
+        self.report(about, addr, handle, now, sink);
+    }
+
+    fn report<K: Sink>(&mut self, about: About, addr: Address, handle: Handle, now: Timestamp, sink: &mut K) {
+        let second = now.as_secs();
+        let Some((_, host)) = self.hosts.at(handle) else {
+            return;
+        };
+        let one_client = host.distinct(Sketch::ClientIds, second) <= 1;
+        let one_victim = host.distinct(Sketch::Hosts, second) <= 1;
+        let (mac, server, client, hint) =
+            (host.mac, host.server, host.client, host.incidents[about.class as usize]);
+        let scan = matches!(about.class, Class::TcpScan | Class::UdpScan | Class::HostScan);
+        let destination = match server {
+            Some(server) if !scan => {
+                Some(Endpoint { ip: server.addr.ip(), port: Some(server.port), mac: None })
+            }
+            _ => host.target.filter(|_| scan && one_victim).map(|target| Endpoint {
+                ip: target.ip(),
+                port: None,
+                mac: None,
+            }),
+        };
+        let client_id: Option<ClientId> = if one_client && !scan {
+            self.clients.at(client).map(|(_, client)| client.id.clone())
+        } else {
+            None
+        };
+        let report = Report {
+            source: addr,
+            mac,
+            destination,
+            client_id,
+            class: about.class,
+            detector: about.detector,
+            severity: about.severity,
+            confidence: about.confidence,
+            evidence: about.evidence,
+        };
+        let (counts, offset) = (&mut self.counts, self.clock_offset);
+        let place = self.incidents.report(report, hint, now, |alert| emit(alert, offset, counts, sink));
+        if let Some((_, host)) = self.hosts.at(handle) {
+            host.incidents[about.class as usize] = place.unwrap_or(NO_INCIDENT);
+        }
+    }
+
+    /// Closes incidents without fresh evidence.
+    pub(super) fn close_quiet_incidents<K: Sink>(&mut self, now: Timestamp, sink: &mut K) {
+        let (counts, offset, hosts) = (&mut self.counts, self.clock_offset, &mut self.hosts);
+        self.incidents.close_quiet(
+            now,
+            |alert| emit(alert, offset, counts, sink),
+            |source, class| {
+                if let Some(handle) = hosts.find(&HostKey(source), now)
+                    && let Some((_, host)) = hosts.at(handle)
+                {
+                    host.incidents[class as usize] = NO_INCIDENT;
+                }
+            },
+        );
+    }
+
+    /// Closes every incident.
+    pub(super) fn close_all_incidents<K: Sink>(&mut self, now: Timestamp, sink: &mut K) {
+        let (counts, offset) = (&mut self.counts, self.clock_offset);
+        self.incidents.close_all(now, |alert| emit(alert, offset, counts, sink));
+    }
+}
+
+/// What is to be reported, before it is known where it belongs.
+struct About {
+    class: Class,
+    detector: Detector,
+    severity: Severity,
+    confidence: f32,
+    evidence: crate::alert::EvidenceList,
+}
+
+/// Whether an open incident of the host says the same more exactly: who guesses or holds sessions also connects a lot.
+fn is_explained(class: Class, host: &Host) -> bool {
+    let open = |class: Class| host.incidents[class as usize] != NO_INCIDENT;
+    class == Class::MqttConnectFlood && (open(Class::MqttBruteforce) || open(Class::MqttSlowDos))
+}
+
+/// How much a class matters when the model says it; it has no thresholds to tell degrees.
+const fn severity_of(class: Class) -> Severity {
+    match class {
+        Class::MqttBruteforce | Class::MqttPublishFlood | Class::MqttSlowDos | Class::MqttConnectFlood => {
+            Severity::High
+        }
+        _ => Severity::Medium,
+    }
+}
+
+/// The counters a person would look at first, for alerts of the model.
+fn evidence_of(host: &Host) -> crate::alert::EvidenceList {
+    [
+        ("connect", "packets/60s", Counter::Connect),
+        ("connect_refused", "packets/60s", Counter::Refused),
+        ("publish", "packets/60s", Counter::Publish),
+        ("subscribe", "packets/60s", Counter::Subscribe),
+        ("violations", "events/60s", Counter::Violation),
+        ("oddities", "events/60s", Counter::Oddity),
+        ("connections_failed", "connections/60s", Counter::SynFailed),
+        ("connect_long_keepalive", "packets/60s", Counter::LongKeepAlive),
+    ]
+    .into_iter()
+    .map(|(name, unit, counter)| crate::alert::Evidence {
+        name,
+        unit,
+        value: u64::from(host.windows.last60(counter)),
+    })
+    .filter(|evidence| evidence.value > 0)
+    .collect()
+}
+
+/// Gives an alert out, in the time of the capture.
+fn emit<K: Sink>(alert: &Alert, offset: u64, counts: &mut Counts, sink: &mut K) {
+    counts.alerts += 1;
+    if offset == 0 {
+        sink.alert(alert);
+        return;
+    }
+    let shown = |t: Timestamp| t - Duration::from_micros(offset);
+    sink.alert(&Alert {
+        ts: shown(alert.ts),
+        first_seen: shown(alert.first_seen),
+        last_seen: shown(alert.last_seen),
+        ..alert.clone()
+    });
+}

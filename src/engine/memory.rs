@@ -1,0 +1,41 @@
+//! All memory the engine will ever use, taken by the caller: boxes on a gateway, statics on bare metal, small arrays in tests.
+
+use crate::client::{Client, ClientKey};
+use crate::flow::connection::Connection;
+use crate::flow::key::FlowKey;
+use crate::flow::ring::Buffer;
+use crate::flow::table::Slot;
+use crate::host::{Host, HostKey};
+use crate::limits::{HEAD_BYTES, HELD_BYTES};
+
+/// A place in the connection table.
+pub type ConnectionSlot = Slot<FlowKey, Connection>;
+/// A place in the host table.
+pub type HostSlot = Slot<HostKey, Host>;
+/// A place in the client table.
+pub type ClientSlot = Slot<ClientKey, Client>;
+
+/// The memory of one engine. The capacities are the lengths; see [`limits`](crate::limits) for the usual ones.
+#[derive(Debug)]
+pub struct Memory<'m> {
+    /// Connections.
+    pub connections: &'m mut [ConnectionSlot],
+    /// Two numbers per connection.
+    pub connection_tags: &'m mut [u32],
+    /// See `connection_tags`.
+    pub connection_due: &'m mut [u32],
+    /// Source hosts.
+    pub hosts: &'m mut [HostSlot],
+    /// Two numbers per host.
+    pub host_tags: &'m mut [u32],
+    /// See `host_tags`.
+    pub host_due: &'m mut [u32],
+    /// Client ids.
+    pub clients: &'m mut [ClientSlot],
+    /// One number per client id.
+    pub client_tags: &'m mut [u32],
+    /// Control packets waiting for their rest.
+    pub heads: &'m mut [Buffer<HEAD_BYTES>],
+    /// Segments waiting for their turn.
+    pub held: &'m mut [Buffer<HELD_BYTES>],
+}

@@ -1,0 +1,226 @@
+//! Drives a frame through everything: decode, flow, MQTT, host, features, detection, alerts.
+//!
+//! Time is that of the frames. Whole seconds are stepped through one by one before a frame of a later second is
+//! looked at, so it makes no difference to the alerts when, or whether, the shell ticks: replay equals live.
+
+mod clock;
+mod knowledge;
+mod memory;
+mod mqtt;
+mod second;
+mod stats;
+mod tcp;
+
+pub use clock::Clock;
+pub use knowledge::Knowledge;
+pub use memory::{ClientSlot, ConnectionSlot, HostSlot, Memory};
+pub use stats::Stats;
+
+use core::net::IpAddr;
+
+use heapless::Vec;
+
+use crate::alert::Alert;
+use crate::client::{Client, ClientKey};
+use crate::decode::{Transport, decode};
+use crate::detect::incident::{Incidents, Pace};
+use crate::detect::rules::Thresholds;
+use crate::detect::scorer::Scorer;
+use crate::features::FeatureVector;
+use crate::features::schema::Schema;
+use crate::flow::connection::Connection;
+use crate::flow::key::{FlowKey, Socket};
+use crate::flow::record::EndReason;
+use crate::flow::schedule::Schedule;
+use crate::flow::stream::HeldRing;
+use crate::flow::table::{HashKey, Table};
+use crate::frame::Frame;
+use crate::host::{Host, HostKey};
+use crate::limits::{CLIENT_WAYS, CONNECTION_WAYS, HOST_WAYS, MQTT_PORTS, SCORE_BATCH};
+use crate::mqtt::framer::HeadRing;
+use crate::time::Timestamp;
+
+/// Where the engine's results go. All methods have empty defaults.
+pub trait Sink {
+    /// Whether vectors are wanted; they are built only then (a model gets its own).
+    const WANTS_VECTORS: bool = false;
+
+    /// An alert was made.
+    fn alert(&mut self, _alert: &Alert) {}
+
+    /// The vector of a source host over the windows that end at `ts`.
+    fn host_vector(&mut self, _ts: Timestamp, _host: IpAddr, _vector: &FeatureVector) {}
+
+    /// The vector of a connection; with the reason why its flow record ends, unless it goes on.
+    fn connection_vector(
+        &mut self,
+        _ts: Timestamp,
+        _client: Socket,
+        _server: Socket,
+        _end: Option<EndReason>,
+        _vector: &FeatureVector,
+    ) {
+    }
+}
+
+/// How the engine behaves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Key of every hash; random when live, fixed when replaying.
+    pub key: HashKey,
+    /// TCP ports taken as MQTT also when a connection was joined in the middle.
+    pub mqtt_ports: Vec<u16, MQTT_PORTS>,
+    /// Idle timeout of a flow record, in seconds.
+    pub idle_timeout: u32,
+    /// Active timeout of a flow record, in seconds.
+    pub active_timeout: u32,
+    /// Whether rules are asked at all.
+    pub rules: bool,
+    /// When rules fire.
+    pub thresholds: Thresholds,
+    /// Pace of alerts.
+    pub pace: Pace,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            key: HashKey(0x7069_636b_6574_2121, 0x6d71_7474_2069_6473),
+            mqtt_ports: Vec::from_array([1883]),
+            idle_timeout: 60,
+            active_timeout: 300,
+            rules: true,
+            thresholds: Thresholds::DEFAULT,
+            pace: Pace { update_every: 10_000_000, close_after: 60_000_000 },
+        }
+    }
+}
+
+/// The engine. `S` is the model, or [`NoModel`](crate::detect::scorer::NoModel).
+#[derive(Debug)]
+pub struct Engine<'m, S> {
+    settings: Settings,
+    clock: Clock,
+    connections: Table<'m, FlowKey, Connection, CONNECTION_WAYS>,
+    connection_due: Schedule<'m>,
+    heads: HeadRing<'m>,
+    held: HeldRing<'m>,
+    knowledge: Knowledge<'m>,
+    scorer: S,
+    batch: Vec<(FeatureVector, usize), SCORE_BATCH>,
+    stats: Stats,
+    /// The second that is going on; 0 before the first frame.
+    second: u64,
+}
+
+impl<'m, S: Scorer> Engine<'m, S> {
+    /// An engine that has seen nothing yet, in the memory given.
+    #[must_use]
+    pub fn new(settings: Settings, memory: Memory<'m>, scorer: S) -> Self {
+        let key = settings.key;
+        let hosts: Table<'m, HostKey, Host, HOST_WAYS> = Table::new(memory.hosts, memory.host_tags, key);
+        let clients: Table<'m, ClientKey, Client, CLIENT_WAYS> =
+            Table::new(memory.clients, memory.client_tags, key);
+        Self {
+            clock: Clock::default(),
+            connections: Table::new(memory.connections, memory.connection_tags, key),
+            connection_due: Schedule::new(memory.connection_due),
+            heads: HeadRing::new(memory.heads),
+            held: HeldRing::new(memory.held),
+            knowledge: Knowledge {
+                hosts,
+                host_due: Schedule::new(memory.host_due),
+                clients,
+                incidents: Incidents::new(key, settings.pace),
+                own_client_ids: Vec::new(),
+                key,
+                rules: settings.rules,
+                thresholds: settings.thresholds,
+                clock_offset: 0,
+                counts: knowledge::Counts::default(),
+            },
+            scorer,
+            batch: Vec::new(),
+            stats: Stats::default(),
+            second: 0,
+            settings,
+        }
+    }
+
+    /// Takes one frame in.
+    #[inline]
+    pub fn on_frame<K: Sink>(&mut self, frame: &Frame<'_>, sink: &mut K) {
+        self.stats.frames += 1;
+        self.stats.octets += u64::from(frame.wire_len);
+        let now = self.clock.normalise(frame.ts);
+        self.advance(now, sink);
+        let packet = match decode(frame) {
+            Ok(packet) => packet,
+            Err(reason) => {
+                self.stats.skipped[reason as usize] += 1;
+                return;
+            }
+        };
+        match packet.transport {
+            Transport::Tcp(segment) => {
+                self.stats.tcp += 1;
+                self.on_segment(&packet, &segment, now, sink);
+            }
+            Transport::Udp { .. } => self.stats.udp += 1,
+        }
+    }
+
+    /// Lets time pass without a frame. Ticks may lag behind the frames; they must not run ahead of frames still to come.
+    pub fn on_tick<K: Sink>(&mut self, now: Timestamp, sink: &mut K) {
+        if self.clock.has_started() {
+            let now = self.clock.tick(now);
+            self.advance(now, sink);
+        }
+    }
+
+    /// The capture has ended: gives out what is still held back, ends every flow record and closes every incident.
+    pub fn finish<K: Sink>(&mut self, sink: &mut K) {
+        if !self.clock.has_started() {
+            return;
+        }
+        self.end_second(sink);
+        let end = Timestamp::from_secs(self.second + 1);
+        self.end_all(EndReason::Forced, end, sink);
+        self.knowledge.close_all_incidents(end, sink);
+    }
+
+    /// The client id of the product's own next connection to its broker: the one connection that says it is not analysed.
+    /// Each id works once.
+    pub fn expect_own_client(&mut self, id: &[u8]) {
+        let hash = self.settings.key.hash_bytes(id);
+        let ids = &mut self.knowledge.own_client_ids;
+        if ids.is_full() {
+            ids.remove(0);
+        }
+        // Room was made.
+        let _ = ids.push(hash);
+    }
+
+    /// Counters since the start.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            connections: self.connections.len() as u64,
+            hosts: self.knowledge.hosts.len() as u64,
+            clients: self.knowledge.clients.len() as u64,
+            incidents_open: self.knowledge.incidents.len() as u64,
+            incidents_refused: self.knowledge.incidents.refused,
+            ..self.stats.with(&self.knowledge.counts)
+        }
+    }
+
+    /// The model.
+    pub const fn scorer(&mut self) -> &mut S {
+        &mut self.scorer
+    }
+
+    /// What the model wants to see, if there is one.
+    fn wants(&self, schema: &Schema) -> bool {
+        self.scorer.schema().is_some_and(|wanted| wanted.name == schema.name)
+    }
+}

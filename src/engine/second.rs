@@ -1,0 +1,282 @@
+//! What happens when a second ends: vectors, rules that look at states, the model, timeouts, incidents that close.
+
+use super::{Engine, Sink};
+use crate::detect::rules;
+use crate::detect::scorer::{Scorer, Verdict};
+use crate::features::FeatureVector;
+use crate::features::connection::vector;
+use crate::features::schema::HOST;
+use crate::flow::connection::{Connection, Phase, Speaks};
+use crate::flow::record::EndReason;
+use crate::host::gauge::Gauge;
+use crate::host::window::Counter;
+use crate::limits::{
+    IDLE_AFTER_SECS, LINGER_SECS, SCORE_BATCH, SESSION_SILENCE_SECS, SYN_TIMEOUT_SECS, VECTOR_EVERY_SECS,
+};
+use crate::time::Timestamp;
+
+/// A silence is walked through second by second for at most this long: by then every window is empty.
+const MAX_STEPS: u64 = 150;
+
+impl<S: Scorer> Engine<'_, S> {
+    /// Ends every second before that of `now`.
+    #[inline]
+    pub(super) fn advance<K: Sink>(&mut self, now: Timestamp, sink: &mut K) {
+        let target = now.as_secs();
+        if self.second == target {
+            return;
+        }
+        self.step_to(target, now, sink);
+    }
+
+    #[cold]
+    fn step_to<K: Sink>(&mut self, target: u64, now: Timestamp, sink: &mut K) {
+        self.knowledge.clock_offset = self.clock.offset();
+        if self.second == 0 {
+            // The first frame.
+            self.second = target;
+            self.connection_due.start(target);
+            self.knowledge.host_due.start(target);
+            return;
+        }
+        let mut steps = 0;
+        while self.second < target && steps < MAX_STEPS {
+            self.end_second(sink);
+            self.second += 1;
+            steps += 1;
+        }
+        if self.second < target {
+            // Silence, or the clock was set: whatever still lived is over.
+            self.stats.time_jumps += 1;
+            self.end_all(EndReason::Idle, now, sink);
+            self.knowledge.close_all_incidents(now, sink);
+            self.second = target;
+            self.connection_due.start(target);
+            self.knowledge.host_due.start(target);
+        }
+    }
+
+    /// Everything that is done once a second, at the end of the current one.
+    pub(super) fn end_second<K: Sink>(&mut self, sink: &mut K) {
+        let second = self.second;
+        let end = Timestamp::from_secs(second + 1);
+        self.visit_connections(second, end, sink);
+        self.visit_hosts(second, end, sink);
+        self.knowledge.close_quiet_incidents(end, sink);
+    }
+
+    fn visit_connections<K: Sink>(&mut self, second: u64, end: Timestamp, sink: &mut K) {
+        let mut from = 0;
+        while let Some(index) = self.connection_due.next_due(from, second) {
+            from = index + 1;
+            self.connection_due.cancel(index);
+            let Some(handle) = self.connections.handle_at(index) else {
+                continue;
+            };
+            let Some((_, connection)) = self.connections.at(handle) else {
+                continue;
+            };
+            match self.settings.fate(connection, end) {
+                Fate::Forget => {
+                    self.connections.remove(handle);
+                }
+                Fate::End => self.end_and_remove(handle, EndReason::Idle, end, sink),
+                Fate::Live { next, is_idle, record_ends } => {
+                    self.connection_due.set(index, next);
+                    if is_idle && !connection.session.counted_idle {
+                        connection.session.counted_idle = true;
+                        if let Some(host) = self.knowledge.host(&mut connection.ends, end) {
+                            host.server = Some(connection.ends.server);
+                            host.gauges.up(Gauge::Idle);
+                        }
+                    }
+                    if record_ends.is_some() {
+                        connection.record_start = end;
+                    }
+                    if K::WANTS_VECTORS {
+                        let vector = vector(connection, end);
+                        sink.connection_vector(
+                            end,
+                            connection.ends.client,
+                            connection.ends.server,
+                            record_ends,
+                            &vector,
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    fn visit_hosts<K: Sink>(&mut self, second: u64, end: Timestamp, sink: &mut K) {
+        let scores = self.wants(&HOST);
+        let mut from = 0;
+        while let Some(index) = self.knowledge.host_due.next_due(from, second) {
+            from = index + 1;
+            self.knowledge.host_due.cancel(index);
+            let Some(handle) = self.knowledge.hosts.handle_at(index) else {
+                continue;
+            };
+            let Some((key, host)) = self.knowledge.hosts.at(handle) else {
+                continue;
+            };
+            let address = key.0;
+            let was_active = host.active == second;
+            host.windows.advance(second);
+            if host.windows.is_empty()
+                && host.gauges.get(Gauge::Sessions) == 0
+                && host.gauges.get(Gauge::Idle) == 0
+            {
+                host.suspicion = None;
+                continue;
+            }
+            self.knowledge.host_due.set(index, second + 1);
+            if scores || K::WANTS_VECTORS {
+                let vector = host.vector(second);
+                if K::WANTS_VECTORS {
+                    sink.host_vector(end, address.ip(), &vector);
+                }
+                // A host that did nothing in this second is looked at every tenth second only.
+                if scores && (was_active || second.is_multiple_of(VECTOR_EVERY_SECS)) {
+                    if self.batch.is_full() {
+                        self.score(end, sink);
+                    }
+                    // Room was made.
+                    let _ = self.batch.push((vector, index));
+                }
+            }
+            self.ask_state_rules(index, second, end, was_active, sink);
+        }
+        self.score(end, sink);
+    }
+
+    /// Rules about how things stand rather than about what just happened.
+    fn ask_state_rules<K: Sink>(
+        &mut self,
+        index: usize,
+        second: u64,
+        end: Timestamp,
+        was_active: bool,
+        sink: &mut K,
+    ) {
+        if !self.knowledge.rules {
+            return;
+        }
+        let thresholds = self.knowledge.thresholds;
+        let Some(handle) = self.knowledge.hosts.handle_at(index) else {
+            return;
+        };
+        let Some((key, host)) = self.knowledge.hosts.at(handle) else {
+            return;
+        };
+        let address = key.0;
+        // Slow DoS first: it explains the connections.
+        if let Some(finding) = rules::slow_dos(host, second, &thresholds) {
+            self.knowledge.report_finding(finding, address, handle, end, sink);
+        }
+        let Some((_, host)) = self.knowledge.hosts.at(handle) else {
+            return;
+        };
+        let connects_now =
+            was_active && host.windows.last60(Counter::Connect) > 0 && host.connected_in == second;
+        if connects_now && let Some(finding) = rules::connect_flood(host, second, &thresholds) {
+            self.knowledge.report_finding(finding, address, handle, end, sink);
+        }
+    }
+
+    fn score<K: Sink>(&mut self, end: Timestamp, sink: &mut K) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let mut rows = [FeatureVector::ZERO; SCORE_BATCH];
+        let mut verdicts = [Verdict::default(); SCORE_BATCH];
+        let n = self.batch.len();
+        for (row, (vector, _)) in rows.iter_mut().zip(&self.batch) {
+            *row = *vector;
+        }
+        self.scorer.score(&rows[..n], &mut verdicts[..n]);
+        self.stats.scored += n as u64;
+        for (verdict, (_, index)) in verdicts.iter().zip(&self.batch) {
+            if let Some(handle) = self.knowledge.hosts.handle_at(*index) {
+                self.knowledge.report_verdict(*verdict, handle, end, sink);
+            }
+        }
+        self.batch.clear();
+    }
+
+    /// Ends every connection.
+    pub(super) fn end_all<K: Sink>(&mut self, reason: EndReason, now: Timestamp, sink: &mut K) {
+        for index in 0..self.connections.capacity() {
+            if let Some(handle) = self.connections.handle_at(index) {
+                self.end_and_remove(handle, reason, now, sink);
+            }
+        }
+    }
+}
+
+/// What becomes of a connection that is looked at.
+enum Fate {
+    /// It was over already.
+    Forget,
+    /// It is over now.
+    End,
+    /// It lives on.
+    Live { next: u64, is_idle: bool, record_ends: Option<EndReason> },
+}
+
+impl super::Settings {
+    fn fate(&self, connection: &Connection, end: Timestamp) -> Fate {
+        let secs_since = |t: Timestamp| end.micros_since(t) / 1_000_000;
+        let silence = secs_since(connection.last_seen);
+        let second = end.as_secs();
+        match connection.phase {
+            Phase::Closed if silence >= LINGER_SECS => Fate::Forget,
+            Phase::Closed => {
+                Fate::Live { next: second + LINGER_SECS - silence, is_idle: false, record_ends: None }
+            }
+            Phase::Opening if secs_since(connection.opened) >= SYN_TIMEOUT_SECS => Fate::End,
+            Phase::Opening => Fate::Live { next: second + 1, is_idle: false, record_ends: None },
+            Phase::Open if silence >= self.patience(connection) => Fate::End,
+            Phase::Open => {
+                let session = &connection.session;
+                let to_broker =
+                    session.speaks == Speaks::Mqtt || self.mqtt_ports.contains(&connection.ends.server.port);
+                let quiet_for = secs_since(session.connected.unwrap_or(connection.opened));
+                let is_idle =
+                    to_broker && !session.used && !session.refused && quiet_for >= u64::from(IDLE_AFTER_SECS);
+                let idle = u64::from(self.idle_timeout);
+                let record_ends = if silence >= idle && silence < idle + VECTOR_EVERY_SECS {
+                    Some(EndReason::Idle)
+                } else if secs_since(connection.record_start) >= u64::from(self.active_timeout) {
+                    Some(EndReason::Active)
+                } else {
+                    None
+                };
+                Fate::Live {
+                    next: second + VECTOR_EVERY_SECS,
+                    is_idle: is_idle && !connection.ours,
+                    record_ends,
+                }
+            }
+        }
+    }
+
+    /// How long a connection may be silent before it is given up, in seconds: an MQTT session as long as its
+    /// keep alive allows (section 3.1.2.10), anything else for the idle timeout.
+    fn patience(&self, connection: &Connection) -> u64 {
+        let session = &connection.session;
+        let idle = u64::from(self.idle_timeout);
+        if session.accepted && session.keep_alive == 0 {
+            return SESSION_SILENCE_SECS;
+        }
+        if session.accepted {
+            return (u64::from(session.keep_alive) * 3 / 2).max(idle);
+        }
+        // A connection to a broker that never finishes its CONNECT is worth watching for longer.
+        if self.mqtt_ports.contains(&connection.ends.server.port) {
+            idle.max(u64::from(self.active_timeout))
+        } else {
+            idle
+        }
+    }
+}

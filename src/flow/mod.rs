@@ -1,0 +1,10 @@
+//! Connections: who talks to whom, in what order the octets came, how long it lasted.
+
+pub mod connection;
+pub mod key;
+pub mod moments;
+pub mod record;
+pub mod ring;
+pub mod schedule;
+pub mod stream;
+pub mod table;

@@ -1,0 +1,48 @@
+//! A captured frame, before anything is known of it.
+
+use crate::time::Timestamp;
+
+/// What the first octets of a frame are, by libpcap's `DLT_`/`LINKTYPE_` values.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum LinkType {
+    /// Ethernet II, possibly with VLAN tags (1).
+    Ethernet,
+    /// Linux cooked capture (113).
+    LinuxSll,
+    /// Linux cooked capture version 2 (276).
+    LinuxSll2,
+    /// Bare IPv4 or IPv6 (101, 12, 14, 228, 229).
+    RawIp,
+    /// BSD loopback: four octets of address family in host or network order (0, 108).
+    Null,
+    /// Anything else, by its number: counted and skipped.
+    Other(u16),
+}
+
+impl LinkType {
+    /// From the number in a capture file or of a live handle.
+    #[must_use]
+    pub fn from_number(number: i32) -> Self {
+        match number {
+            1 => Self::Ethernet,
+            113 => Self::LinuxSll,
+            276 => Self::LinuxSll2,
+            12 | 14 | 101 | 228 | 229 => Self::RawIp,
+            0 | 108 => Self::Null,
+            other => Self::Other(u16::try_from(other).unwrap_or(u16::MAX)),
+        }
+    }
+}
+
+/// One frame as captured.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// When it was captured, by the capture's clock.
+    pub ts: Timestamp,
+    /// What its first octets are.
+    pub link: LinkType,
+    /// Its length on the wire in octets; more than `data` holds when the snaplen cut it.
+    pub wire_len: u32,
+    /// What was captured of it.
+    pub data: &'a [u8],
+}

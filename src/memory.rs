@@ -1,0 +1,98 @@
+//! Takes the engine's memory from the heap, once, at start.
+
+use crate::engine::{ClientSlot, ConnectionSlot, HostSlot, Memory};
+use crate::flow::ring::Buffer;
+use crate::limits::{
+    CLIENT_SETS, CLIENT_WAYS, CONNECTION_SETS, CONNECTION_WAYS, HEAD_BYTES, HEAD_SLOTS, HELD_BYTES,
+    HELD_SLOTS, HOST_SETS, HOST_WAYS,
+};
+
+/// Owns what an engine borrows.
+#[derive(Debug)]
+pub struct OwnedMemory {
+    connections: Box<[ConnectionSlot]>,
+    connection_tags: Box<[u32]>,
+    connection_due: Box<[u32]>,
+    hosts: Box<[HostSlot]>,
+    host_tags: Box<[u32]>,
+    host_due: Box<[u32]>,
+    clients: Box<[ClientSlot]>,
+    client_tags: Box<[u32]>,
+    heads: Box<[Buffer<HEAD_BYTES>]>,
+    held: Box<[Buffer<HELD_BYTES>]>,
+}
+
+impl OwnedMemory {
+    /// With the capacities of [`limits`](crate::limits). Every page is written to, so that the memory is really
+    /// taken now and not under attack.
+    #[must_use]
+    pub fn new() -> Self {
+        let connections = CONNECTION_SETS * CONNECTION_WAYS;
+        let hosts = HOST_SETS * HOST_WAYS;
+        let clients = CLIENT_SETS * CLIENT_WAYS;
+        Self {
+            connections: taken(ConnectionSlot::EMPTY, connections),
+            connection_tags: taken(u32::MAX, connections),
+            connection_due: taken(u32::MAX, connections),
+            hosts: taken(HostSlot::EMPTY, hosts),
+            host_tags: taken(u32::MAX, hosts),
+            host_due: taken(u32::MAX, hosts),
+            clients: taken(ClientSlot::EMPTY, clients),
+            client_tags: taken(u32::MAX, clients),
+            heads: taken(Buffer::EMPTY, HEAD_SLOTS),
+            held: taken(Buffer::EMPTY, HELD_SLOTS),
+        }
+    }
+
+    /// Lends it to an engine.
+    pub fn lend(&mut self) -> Memory<'_> {
+        Memory {
+            connections: &mut self.connections,
+            connection_tags: &mut self.connection_tags,
+            connection_due: &mut self.connection_due,
+            hosts: &mut self.hosts,
+            host_tags: &mut self.host_tags,
+            host_due: &mut self.host_due,
+            clients: &mut self.clients,
+            client_tags: &mut self.client_tags,
+            heads: &mut self.heads,
+            held: &mut self.held,
+        }
+    }
+
+    /// What it takes, in octets.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        size_of_val(&*self.connections)
+            + size_of_val(&*self.connection_tags)
+            + size_of_val(&*self.connection_due)
+            + size_of_val(&*self.hosts)
+            + size_of_val(&*self.host_tags)
+            + size_of_val(&*self.host_due)
+            + size_of_val(&*self.clients)
+            + size_of_val(&*self.client_tags)
+            + size_of_val(&*self.heads)
+            + size_of_val(&*self.held)
+    }
+}
+
+impl Default for OwnedMemory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn taken<T: Clone>(value: T, count: usize) -> Box<[T]> {
+    vec![value; count].into_boxed_slice()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stays_within_its_promise() {
+        let octets = OwnedMemory::new().octets();
+        assert!((2_000_000..9_000_000).contains(&octets), "{octets}");
+    }
+}

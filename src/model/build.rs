@@ -1,0 +1,130 @@
+//! From a validated [`Chain`] to tract's plan.
+//!
+//! The steps become tract's typed operators directly: no ONNX importer and no shape inference runs on
+//! what a file says, and the linker drops both.
+//!
+//! The last step, `Softmax`, is left to [`softmax`]: tract's kernel works along memory alignment, so that the
+//! last bits of a row's result would depend on its place in the batch.
+
+use std::sync::Arc;
+
+#[allow(clippy::wildcard_imports, reason = "tract's prelude for builders of operators")]
+use tract_onnx::tract_core::internal::*;
+use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, PaddingSpec, PoolSpec};
+use tract_onnx::tract_core::ops::math;
+use tract_onnx::tract_core::ops::nn::DataFormat;
+use tract_onnx::tract_core::ops::quant::{DequantizeLinearF32, quantize_linear_i8};
+
+use super::chain::{Chain, Layer, Step};
+
+/// An executable plan for batches of any number of rows.
+pub(super) type Plan = Arc<TypedRunnableModel>;
+
+/// Builds and optimises the plan of `chain`, from float `[N, width]` to the float logits `[N, classes]`.
+pub(super) fn plan(chain: &Chain) -> TractResult<Plan> {
+    let mut model = TypedModel::default();
+    let rows = model.symbols.sym("N").to_dim();
+    let mut wire = model.add_source("X", f32::fact(tvec![rows, chain.width.to_dim()]))?;
+    // The validator lets nothing follow Softmax.
+    let steps = chain.steps.iter().take_while(|step| **step != Step::Softmax);
+    for (index, step) in steps.enumerate() {
+        wire = add(&mut model, &format!("step{index}"), step, wire)?;
+    }
+    model.select_output_outlets(&[wire])?;
+    model.into_optimized()?.into_runnable()
+}
+
+/// Turns the logits of one row into probabilities, in place.
+pub(super) fn softmax(row: &mut [f32]) {
+    let greatest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0;
+    for value in row.iter_mut() {
+        *value = (*value - greatest).exp();
+        sum += *value;
+    }
+    for value in row {
+        *value /= sum;
+    }
+}
+
+/// Appends one step and returns its output.
+fn add(model: &mut TypedModel, name: &str, step: &Step, wire: OutletId) -> TractResult<OutletId> {
+    let outputs = match step {
+        Step::Relu => binary(model, name, math::max(), wire, &[0.0])?,
+        Step::Add(constants) => binary(model, name, math::add(), wire, constants)?,
+        Step::Sub(constants) => binary(model, name, math::sub(), wire, constants)?,
+        Step::Mul(constants) => binary(model, name, math::mul(), wire, constants)?,
+        Step::Log => model.wire_node(name, math::ln(), &[wire])?,
+        Step::Clip { min, max } => {
+            let low = binary(model, &format!("{name}.min"), math::max(), wire, &[*min])?;
+            binary(model, &format!("{name}.max"), math::min(), low[0], &[*max])?
+        }
+        Step::Quantise(to) => {
+            model.wire_node(name, quantize_linear_i8(to.scale.recip(), to.zero_point), &[wire])?
+        }
+        Step::Unsqueeze => model.wire_node(name, AxisOp::Add(2), &[wire])?,
+        Step::Layer(layer) => conv(model, name, layer, wire)?,
+        Step::Squeeze => model.wire_node(name, AxisOp::Rm(2), &[wire])?,
+        Step::Dequantise(from) => model.wire_node(
+            name,
+            DequantizeLinearF32::new(from.scale, i32::from(from.zero_point)),
+            &[wire],
+        )?,
+        Step::Softmax => bail!("Softmax is not part of the plan"),
+    };
+    outputs.first().copied().context("every step has one output")
+}
+
+/// An operator on the rows and a constant `[1, 1]` or `[1, columns]`.
+fn binary(
+    model: &mut TypedModel,
+    name: &str,
+    op: impl Into<Box<dyn TypedOp>>,
+    wire: OutletId,
+    constants: &[f32],
+) -> TractResult<TVec<OutletId>> {
+    let constant = Tensor::from_shape(&[1, constants.len()], constants)?;
+    let constant = model.add_const(format!("{name}.constant"), constant)?;
+    model.wire_node(name, op, &[wire, constant])
+}
+
+/// An int8 layer as a one-dimensional convolution of kernel one.
+fn conv(model: &mut TypedModel, name: &str, layer: &Layer, wire: OutletId) -> TractResult<TVec<OutletId>> {
+    let weights = Tensor::from_shape(&[layer.outputs, layer.inputs, 1], &layer.weights)?;
+    let constants = [
+        ("weights", weights),
+        ("bias", tensor1(&layer.bias)),
+        ("x_zero_point", tensor0(i32::from(layer.from.zero_point))),
+        ("x_scale", tensor0(layer.from.scale)),
+        ("w_zero_point", tensor0(0i32)),
+        ("w_scale", tensor0(layer.weight_scale)),
+        ("y_zero_point", tensor0(i32::from(layer.to.zero_point))),
+        ("y_scale", tensor0(layer.to.scale)),
+    ];
+    let mut inputs = tvec![wire];
+    for (role, constant) in constants {
+        inputs.push(model.add_const(format!("{name}.{role}"), constant)?);
+    }
+    let pool = PoolSpec {
+        data_format: DataFormat::NCHW,
+        kernel_shape: tvec![1],
+        padding: PaddingSpec::Valid,
+        dilations: None,
+        strides: None,
+        input_channels: layer.inputs,
+        output_channels: layer.outputs,
+    };
+    model.wire_node(name, Conv::new(pool, KernelFormat::OIHW, 1, Some(i8::datum_type())), &inputs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn softmax_adds_up_to_one_and_survives_large_logits() {
+        let mut row = [1000.0, 1000.0, -1000.0];
+        softmax(&mut row);
+        assert_eq!(row.map(f32::to_bits), [0.5f32, 0.5, 0.0].map(f32::to_bits));
+    }
+}

@@ -1,0 +1,294 @@
+//! Control packets (section 2.1) and the reading of one.
+
+use super::connect::{self, ConnAck, Connect};
+use super::field::Fields;
+use super::publish::{self, Publish};
+use super::subscribe::{self, Filters, Kind};
+use super::version::Version;
+use super::violation::{Violation, Violations};
+use crate::flow::key::Direction;
+
+/// The type of a control packet (section 2.1.2).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub enum PacketType {
+    /// Type 0: forbidden.
+    Reserved = 0,
+    /// CONNECT.
+    Connect = 1,
+    /// CONNACK.
+    ConnAck = 2,
+    /// PUBLISH.
+    Publish = 3,
+    /// PUBACK.
+    PubAck = 4,
+    /// PUBREC.
+    PubRec = 5,
+    /// PUBREL.
+    PubRel = 6,
+    /// PUBCOMP.
+    PubComp = 7,
+    /// SUBSCRIBE.
+    Subscribe = 8,
+    /// SUBACK.
+    SubAck = 9,
+    /// UNSUBSCRIBE.
+    Unsubscribe = 10,
+    /// UNSUBACK.
+    UnsubAck = 11,
+    /// PINGREQ.
+    PingReq = 12,
+    /// PINGRESP.
+    PingResp = 13,
+    /// DISCONNECT.
+    Disconnect = 14,
+    /// AUTH.
+    Auth = 15,
+}
+
+impl PacketType {
+    /// Every type by number.
+    pub const ALL: [Self; 16] = [
+        Self::Reserved,
+        Self::Connect,
+        Self::ConnAck,
+        Self::Publish,
+        Self::PubAck,
+        Self::PubRec,
+        Self::PubRel,
+        Self::PubComp,
+        Self::Subscribe,
+        Self::SubAck,
+        Self::Unsubscribe,
+        Self::UnsubAck,
+        Self::PingReq,
+        Self::PingResp,
+        Self::Disconnect,
+        Self::Auth,
+    ];
+
+    /// From the first octet of a fixed header.
+    #[must_use]
+    #[inline]
+    pub const fn of(first: u8) -> Self {
+        Self::ALL[(first >> 4) as usize]
+    }
+
+    /// The name in the standard.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reserved => "RESERVED",
+            Self::Connect => "CONNECT",
+            Self::ConnAck => "CONNACK",
+            Self::Publish => "PUBLISH",
+            Self::PubAck => "PUBACK",
+            Self::PubRec => "PUBREC",
+            Self::PubRel => "PUBREL",
+            Self::PubComp => "PUBCOMP",
+            Self::Subscribe => "SUBSCRIBE",
+            Self::SubAck => "SUBACK",
+            Self::Unsubscribe => "UNSUBSCRIBE",
+            Self::UnsubAck => "UNSUBACK",
+            Self::PingReq => "PINGREQ",
+            Self::PingResp => "PINGRESP",
+            Self::Disconnect => "DISCONNECT",
+            Self::Auth => "AUTH",
+        }
+    }
+
+    /// Who may send it; `None` for both.
+    #[must_use]
+    pub const fn sender(self) -> Option<Direction> {
+        match self {
+            Self::Connect | Self::Subscribe | Self::Unsubscribe | Self::PingReq => Some(Direction::ToServer),
+            Self::ConnAck | Self::SubAck | Self::UnsubAck | Self::PingResp => Some(Direction::ToClient),
+            _ => None,
+        }
+    }
+
+    /// The flags its fixed header must have; PUBLISH uses them freely (section 2.1.3).
+    #[must_use]
+    const fn fixed_flags(self) -> Option<u8> {
+        match self {
+            Self::Publish => None,
+            Self::PubRel | Self::Subscribe | Self::Unsubscribe => Some(0x02),
+            _ => Some(0x00),
+        }
+    }
+}
+
+/// Whether a fixed header could stand at the start of a control packet: type, flags, and a Remaining Length that
+/// its type can have. Used to find packet boundaries again.
+#[must_use]
+pub fn is_plausible(first: u8, remaining_length: u32) -> bool {
+    let packet_type = PacketType::of(first);
+    let flags = first & 0x0f;
+    if packet_type.fixed_flags().is_some_and(|expected| expected != flags) {
+        return false;
+    }
+    match packet_type {
+        PacketType::Reserved => false,
+        PacketType::Connect => (12..=0x0004_0000).contains(&remaining_length),
+        PacketType::Publish => {
+            flags & 0x06 != 0x06 && remaining_length >= if flags & 0x06 == 0 { 3 } else { 5 }
+        }
+        PacketType::PingReq | PacketType::PingResp => remaining_length == 0,
+        PacketType::Disconnect | PacketType::Auth => remaining_length <= 0x0001_0000,
+        PacketType::Subscribe | PacketType::Unsubscribe => remaining_length >= 5,
+        PacketType::ConnAck
+        | PacketType::PubAck
+        | PacketType::PubRec
+        | PacketType::PubRel
+        | PacketType::PubComp
+        | PacketType::SubAck
+        | PacketType::UnsubAck => (2..=0x0001_0000).contains(&remaining_length),
+    }
+}
+
+/// A control packet as the framer found it: fixed header and as much of the rest as was kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RawPacket<'a> {
+    /// First octet of the fixed header.
+    pub first: u8,
+    /// Remaining Length.
+    pub remaining_length: u32,
+    /// The first octets behind the fixed header, at most [`HEAD_BYTES`](crate::limits::HEAD_BYTES) unless all were at hand.
+    pub head: &'a [u8],
+}
+
+/// What a control packet says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Body<'a> {
+    /// CONNECT.
+    Connect(Connect<'a>),
+    /// CONNACK; `None` if it could not be read.
+    ConnAck(Option<ConnAck>),
+    /// PUBLISH.
+    Publish(Publish<'a>),
+    /// SUBSCRIBE.
+    Subscribe(Filters),
+    /// UNSUBSCRIBE.
+    Unsubscribe(Filters),
+    /// PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK or UNSUBACK with its packet identifier.
+    Ack(Option<u16>),
+    /// DISCONNECT with its reason code; 0 before version 5 (section 3.14.2.1).
+    Disconnect(u8),
+    /// Nothing more to read: PINGREQ, PINGRESP, AUTH, and what is forbidden.
+    Bare,
+}
+
+/// A control packet that was read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ControlPacket<'a> {
+    /// Its type.
+    pub packet_type: PacketType,
+    /// Its fields.
+    pub body: Body<'a>,
+    /// What is wrong with it.
+    pub violations: Violations,
+}
+
+/// Reads one control packet sent in `direction` on a connection of this version.
+#[must_use]
+#[inline]
+pub fn parse<'a>(raw: &RawPacket<'a>, direction: Direction, version: Version) -> ControlPacket<'a> {
+    let packet_type = PacketType::of(raw.first);
+    let mut violations = Violations::default();
+    let flags = raw.first & 0x0f;
+    if packet_type.fixed_flags().is_some_and(|expected| expected != flags) {
+        violations.add(Violation::ReservedFlags);
+    }
+    if packet_type.sender().is_some_and(|sender| sender != direction) {
+        violations.add(Violation::WrongDirection);
+    }
+    let mut fields = Fields::new(raw.head, raw.remaining_length);
+    let body = match packet_type {
+        PacketType::Publish => Body::Publish(publish::parse(flags, fields, version, &mut violations)),
+        PacketType::Connect => Body::Connect(connect::parse(fields, &mut violations)),
+        PacketType::ConnAck => Body::ConnAck(connect::parse_ack(fields, &mut violations)),
+        PacketType::Subscribe => {
+            Body::Subscribe(subscribe::parse(Kind::Subscribe, fields, version, &mut violations))
+        }
+        PacketType::Unsubscribe => {
+            Body::Unsubscribe(subscribe::parse(Kind::Unsubscribe, fields, version, &mut violations))
+        }
+        PacketType::PubAck
+        | PacketType::PubRec
+        | PacketType::PubRel
+        | PacketType::PubComp
+        | PacketType::SubAck
+        | PacketType::UnsubAck => {
+            let id = fields.two_octets();
+            fields.end(&mut violations);
+            if id == Some(0) {
+                violations.add(Violation::PacketIdZero);
+            }
+            Body::Ack(id)
+        }
+        PacketType::Disconnect => Body::Disconnect(fields.octet().unwrap_or(0)),
+        PacketType::PingReq | PacketType::PingResp => {
+            if raw.remaining_length != 0 {
+                violations.add(Violation::Trailing);
+            }
+            Body::Bare
+        }
+        PacketType::Auth if matches!(version, Version::V5 | Version::Unknown) => Body::Bare,
+        PacketType::Reserved | PacketType::Auth => {
+            violations.add(Violation::ReservedType);
+            Body::Bare
+        }
+    };
+    ControlPacket { packet_type, body, violations }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(octets: &[u8], direction: Direction, version: Version) -> ControlPacket<'_> {
+        let raw = RawPacket { first: octets[0], remaining_length: u32::from(octets[1]), head: &octets[2..] };
+        parse(&raw, direction, version)
+    }
+
+    #[test]
+    fn acknowledgements_and_pings() {
+        let ack = read(&[0x40, 2, 0, 9], Direction::ToClient, Version::V311);
+        assert_eq!((ack.packet_type, ack.body), (PacketType::PubAck, Body::Ack(Some(9))));
+        assert!(ack.violations.is_empty());
+        assert!(read(&[0xc0, 0], Direction::ToServer, Version::V311).violations.is_empty());
+        assert_eq!(read(&[0xe0, 1, 0x8e], Direction::ToClient, Version::V5).body, Body::Disconnect(0x8e));
+    }
+
+    #[test]
+    fn notes_what_is_wrong() {
+        use Direction::{ToClient, ToServer};
+        for (octets, direction, version, expected) in [
+            (&[0x00, 0][..], ToServer, Version::V311, Violation::ReservedType),
+            (&[0xf0, 0], ToServer, Version::V311, Violation::ReservedType),
+            (&[0x60, 2, 0, 1], ToServer, Version::V311, Violation::ReservedFlags),
+            (&[0xc1, 0], ToServer, Version::V311, Violation::ReservedFlags),
+            (&[0xc0, 1, 0], ToServer, Version::V311, Violation::Trailing),
+            (&[0x20, 2, 0, 0], ToServer, Version::V311, Violation::WrongDirection),
+            (&[0xc0, 0], ToClient, Version::V311, Violation::WrongDirection),
+            (&[0x40, 1, 0], ToServer, Version::V311, Violation::Truncated),
+            (&[0x40, 2, 0, 0], ToServer, Version::V311, Violation::PacketIdZero),
+        ] {
+            let packet = read(octets, direction, version);
+            assert!(
+                packet.violations.has(expected) && packet.violations.len() == 1,
+                "{expected:?} {octets:?} {packet:?}"
+            );
+        }
+        assert!(read(&[0xf0, 0], ToServer, Version::V5).violations.is_empty());
+    }
+
+    #[test]
+    fn names_and_numbers() {
+        for (number, packet_type) in (0u8..16).zip(PacketType::ALL) {
+            assert_eq!(packet_type as u8, number);
+            assert_eq!(PacketType::of(number << 4 | 0x0f), packet_type);
+        }
+        assert_eq!(PacketType::of(0x30).name(), "PUBLISH");
+    }
+}

@@ -1,0 +1,381 @@
+//! Capture files of every kind, good and bad, built octet by octet.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use picket::capture::{CaptureError, Event, FileSource, FrameSource};
+use picket::frame::LinkType;
+use picket::time::Timestamp;
+
+/// Octet order of the writing machine.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Order {
+    Little,
+    Big,
+}
+
+impl Order {
+    fn u16(self, value: u16) -> [u8; 2] {
+        if self == Self::Little { value.to_le_bytes() } else { value.to_be_bytes() }
+    }
+
+    fn u32(self, value: u32) -> [u8; 4] {
+        if self == Self::Little { value.to_le_bytes() } else { value.to_be_bytes() }
+    }
+}
+
+const MICRO: u32 = 0xa1b2_c3d4;
+const NANO: u32 = 0xa1b2_3c4d;
+
+/// Two frames: 60 octets at .000001, then 1000 on the wire of which 100 were kept at .999999.
+const FRAMES: [(u32, u32, usize, u32); 2] = [(1_700_000_000, 1, 60, 60), (1_700_000_001, 999_999, 100, 1000)];
+
+/// A pcap file header and [`FRAMES`].
+fn pcap(order: Order, magic: u32, link: u32) -> Vec<u8> {
+    let mut out = Vec::new();
+    out.extend(order.u32(magic));
+    out.extend(order.u16(2)); // version 2.4
+    out.extend(order.u16(4));
+    out.extend(order.u32(0)); // time zone
+    out.extend(order.u32(0)); // accuracy
+    out.extend(order.u32(65_535)); // snaplen
+    out.extend(order.u32(link));
+    for (index, (secs, micros, kept, wire)) in FRAMES.into_iter().enumerate() {
+        out.extend(order.u32(secs));
+        // 999 ns more: must be cut off, not rounded.
+        out.extend(order.u32(if magic == NANO { micros * 1000 + 999 } else { micros }));
+        out.extend(order.u32(u32::try_from(kept).unwrap()));
+        out.extend(order.u32(wire));
+        out.extend(std::iter::repeat_n(u8::try_from(index).unwrap(), kept));
+    }
+    out
+}
+
+/// The same as pcapng: section header, one interface with the given `if_tsresol`, enhanced packets.
+fn pcapng(order: Order, nanoseconds: bool) -> Vec<u8> {
+    fn block(order: Order, kind: u32, body: &[u8]) -> Vec<u8> {
+        let length = order.u32(u32::try_from(body.len() + 12).unwrap());
+        [&order.u32(kind)[..], &length, body, &length].concat()
+    }
+    let section = [
+        &order.u32(0x1a2b_3c4d)[..],
+        &order.u16(1),
+        &order.u16(0),
+        &[0xff; 8], // section length unknown
+    ]
+    .concat();
+    let mut interface = [&order.u16(1)[..], &order.u16(0), &order.u32(65_535)].concat();
+    if nanoseconds {
+        interface.extend([&order.u16(9)[..], &order.u16(1), &[9, 0, 0, 0], &order.u32(0)].concat());
+    }
+    let mut out = block(order, 0x0a0d_0d0a, &section);
+    out.extend(block(order, 1, &interface));
+    for (index, (secs, micros, kept, wire)) in FRAMES.into_iter().enumerate() {
+        let mut units = u64::from(secs) * 1_000_000 + u64::from(micros);
+        if nanoseconds {
+            units = units * 1000 + 999;
+        }
+        let mut body = Vec::new();
+        body.extend(order.u32(0)); // interface
+        body.extend(order.u32(u32::try_from(units >> 32).unwrap()));
+        body.extend(order.u32(u32::try_from(units & 0xffff_ffff).unwrap()));
+        body.extend(order.u32(u32::try_from(kept).unwrap()));
+        body.extend(order.u32(wire));
+        body.extend(std::iter::repeat_n(u8::try_from(index).unwrap(), kept));
+        body.resize(body.len().next_multiple_of(4), 0);
+        out.extend(block(order, 6, &body));
+    }
+    out
+}
+
+/// A folder of the test's own with one file in it.
+struct Scratch {
+    path: PathBuf,
+    _dir: tempfile::TempDir,
+}
+
+impl Scratch {
+    fn new(name: impl AsRef<Path>, bytes: &[u8]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        Self { path, _dir: dir }
+    }
+
+    fn open(&self) -> Result<FileSource, CaptureError> {
+        FileSource::open(&self.path, None)
+    }
+
+    /// The error on opening, checked to be one line that names the file.
+    fn refusal(&self) -> CaptureError {
+        let error = self.open().err().expect("must be refused");
+        let text = error.to_string();
+        assert!(text.starts_with(&format!("{}: ", self.path.display())), "{text}");
+        assert!(!text.contains('\n'), "{text}");
+        error
+    }
+}
+
+/// How many frames come before the end or the error.
+fn drain(source: &mut FileSource) -> (u64, Result<(), CaptureError>) {
+    let mut frames = 0;
+    loop {
+        match source.next_frame() {
+            Ok(Event::Frame(_)) => frames += 1,
+            Ok(Event::Idle(_)) => panic!("a file is never idle"),
+            Ok(Event::End) => return (frames, Ok(())),
+            Err(error) => return (frames, Err(error)),
+        }
+    }
+}
+
+#[track_caller]
+fn holds_the_two_frames(bytes: &[u8], name: &str) {
+    let scratch = Scratch::new(name, bytes);
+    let mut source = scratch.open().unwrap();
+    assert_eq!(source.link(), LinkType::Ethernet);
+    assert_eq!(source.total_bytes(), Some(bytes.len() as u64));
+    for (index, (secs, micros, kept, wire)) in FRAMES.into_iter().enumerate() {
+        let Event::Frame(frame) = source.next_frame().unwrap() else { panic!("frame {index} is missing") };
+        assert_eq!(frame.ts, Timestamp::from_micros(u64::from(secs) * 1_000_000 + u64::from(micros)));
+        assert_eq!((frame.wire_len, frame.link), (wire, LinkType::Ethernet));
+        assert_eq!(frame.data, vec![u8::try_from(index).unwrap(); kept]);
+    }
+    assert!(matches!(source.next_frame(), Ok(Event::End)));
+    assert!(matches!(source.next_frame(), Ok(Event::End)), "the end stays the end");
+    assert_eq!(source.packets(), 2);
+    assert_eq!(source.position_bytes(), Some(bytes.len() as u64));
+}
+
+#[test]
+fn pcap_of_either_octet_order_and_precision() {
+    for order in [Order::Little, Order::Big] {
+        for magic in [MICRO, NANO] {
+            holds_the_two_frames(&pcap(order, magic, 1), "a.pcap");
+        }
+    }
+}
+
+#[test]
+fn pcapng_of_either_octet_order_and_precision() {
+    for order in [Order::Little, Order::Big] {
+        for nanoseconds in [false, true] {
+            holds_the_two_frames(&pcapng(order, nanoseconds), "a.pcapng");
+        }
+    }
+}
+
+#[test]
+fn the_suffix_means_nothing() {
+    holds_the_two_frames(&pcap(Order::Little, MICRO, 1), "a.pcapng");
+    holds_the_two_frames(&pcapng(Order::Little, false), "a.pcap");
+    holds_the_two_frames(&pcap(Order::Little, MICRO, 1), "a.txt");
+}
+
+#[test]
+fn a_name_that_is_not_utf8_opens() {
+    let scratch = Scratch::new(OsStr::from_bytes(b"caf\xe9.pcap"), &pcap(Order::Little, MICRO, 1));
+    let (frames, end) = drain(&mut scratch.open().unwrap());
+    assert_eq!(frames, 2);
+    end.unwrap();
+}
+
+#[test]
+fn link_types_are_told() {
+    for (number, link) in [
+        (113, LinkType::LinuxSll),
+        (276, LinkType::LinuxSll2),
+        (101, LinkType::RawIp),
+        (0, LinkType::Null),
+        (147, LinkType::Other(147)),
+    ] {
+        let scratch = Scratch::new("a.pcap", &pcap(Order::Little, MICRO, number));
+        assert_eq!(scratch.open().unwrap().link(), link);
+    }
+}
+
+#[test]
+fn truncation_anywhere_yields_the_whole_packets_and_says_where() {
+    let whole = pcap(Order::Little, MICRO, 1);
+    let second = 24 + 16 + 60;
+    // Inside the second packet's header, and inside its data.
+    for cut in [second + 1, second + 15, second + 16, second + 17, whole.len() - 1] {
+        let scratch = Scratch::new("cut.pcap", &whole[..cut]);
+        let mut source = scratch.open().unwrap();
+        let (frames, end) = drain(&mut source);
+        assert_eq!(frames, 1, "cut at {cut}");
+        let error = end.expect_err("a cut must be told");
+        assert!(matches!(error, CaptureError::Truncated { packets: 1, .. }), "{error:?}");
+        assert_eq!(error.exit_code(), 65);
+        assert!(error.to_string().contains("truncated inside packet 2"), "{error}");
+        assert!(matches!(source.next_frame(), Ok(Event::End)), "an error is told once");
+    }
+    // Between two packets it is a shorter capture, nothing more.
+    let (frames, end) = drain(&mut Scratch::new("cut.pcap", &whole[..second]).open().unwrap());
+    assert_eq!(frames, 1);
+    end.unwrap();
+}
+
+#[test]
+fn truncated_pcapng_is_told_too() {
+    let whole = pcapng(Order::Little, false);
+    for missing in [1, 4, 40, 120] {
+        let (frames, end) = drain(&mut Scratch::new("cut", &whole[..whole.len() - missing]).open().unwrap());
+        assert_eq!(frames, 1, "{missing} octets less");
+        let error = end.expect_err("a cut must be told");
+        assert!(matches!(error, CaptureError::Truncated { packets: 1, .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn an_absurd_packet_length_is_damage() {
+    let mut bytes = pcap(Order::Little, MICRO, 1);
+    bytes[100 + 8..100 + 12].copy_from_slice(&0x7fff_ffff_u32.to_le_bytes());
+    let (frames, end) = drain(&mut Scratch::new("bad.pcap", &bytes).open().unwrap());
+    assert_eq!(frames, 1);
+    let error = end.expect_err("damage must be told");
+    assert!(matches!(error, CaptureError::Corrupt { packets: 1, .. }), "{error:?}");
+    assert_eq!(error.exit_code(), 65);
+}
+
+#[test]
+fn a_file_header_alone_is_an_empty_capture() {
+    let (frames, end) = drain(&mut Scratch::new("a.pcap", &pcap(Order::Big, NANO, 1)[..24]).open().unwrap());
+    assert_eq!(frames, 0);
+    end.unwrap();
+}
+
+#[test]
+fn what_is_not_a_capture_is_refused_with_65() {
+    let whole = pcap(Order::Little, MICRO, 1);
+    let random: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    for bytes in [&[][..], &[0xd4], &whole[..4], &whole[..23], &random, b"ts,host,count\n1,2,3\n"] {
+        let error = Scratch::new("a.pcap", bytes).refusal();
+        assert!(matches!(error, CaptureError::NotACapture { .. }), "{error:?}");
+        assert_eq!(error.exit_code(), 65);
+    }
+    let gzipped = Scratch::new("a.pcap", &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0]).refusal();
+    assert!(gzipped.to_string().contains("zcat"), "{gzipped}");
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_with_66() {
+    let scratch = Scratch::new("a.pcap", b"");
+    let folder = scratch.path.parent().unwrap();
+    let error = FileSource::open(folder, None).err().unwrap();
+    assert!(matches!(error, CaptureError::Directory { .. }), "{error:?}");
+    assert_eq!(error.exit_code(), 66);
+
+    let error = FileSource::open(&folder.join("absent.pcap"), None).err().unwrap();
+    assert!(matches!(error, CaptureError::NoSuchFile { .. }), "{error:?}");
+    assert_eq!(error.exit_code(), 66);
+
+    let error = FileSource::open(&scratch.path.join("under-a-file"), None).err().unwrap();
+    assert!(matches!(error, CaptureError::Unreadable { .. }), "{error:?}");
+    assert_eq!(error.exit_code(), 66);
+}
+
+#[test]
+fn filters_apply_and_bad_ones_are_refused_with_78() {
+    let scratch = Scratch::new("a.pcap", &pcap(Order::Little, MICRO, 1));
+    let kept = |filter| drain(&mut FileSource::open(&scratch.path, Some(filter)).unwrap()).0;
+    assert_eq!(kept("less 60"), 1);
+    assert_eq!(kept("greater 1000"), 1, "the length on the wire counts");
+    assert_eq!(kept("ether[0] = 1"), 1);
+    assert_eq!(kept("tcp"), 0);
+    assert_eq!(kept("  "), 2, "an empty filter lets everything pass");
+    for bad in ["port", "tcp) or (udp", "inbound"] {
+        let error = FileSource::open(&scratch.path, Some(bad)).err().unwrap();
+        assert!(matches!(&error, CaptureError::Filter { filter, .. } if filter == bad), "{error:?}");
+        assert_eq!(error.exit_code(), 78);
+    }
+}
+
+#[test]
+fn of_two_cooked_loopback_copies_one_is_kept() {
+    // (link type, packet type, ARPHRD type) -> yielded
+    for (link, packet_type, hardware, kept) in [
+        (113, 4, 772, false), // loopback, outgoing
+        (113, 0, 772, true),  // loopback, incoming
+        (113, 4, 1, true),    // Ethernet, outgoing
+        (276, 4, 772, false),
+        (276, 0, 772, true),
+        (276, 4, 1, true),
+    ] {
+        let mut bytes = pcap(Order::Little, MICRO, link);
+        let frame = 24 + 16;
+        let data = &mut bytes[frame..frame + 20];
+        data.fill(0);
+        let [_, low_type] = u16::to_be_bytes(packet_type);
+        let hardware_octets = u16::to_be_bytes(hardware);
+        if link == 113 {
+            data[1] = low_type;
+            data[2..4].copy_from_slice(&hardware_octets);
+        } else {
+            data[8..10].copy_from_slice(&hardware_octets);
+            data[10] = low_type;
+        }
+        let scratch = Scratch::new("a.pcap", &bytes);
+        let (frames, end) = drain(&mut scratch.open().unwrap());
+        end.unwrap();
+        assert_eq!(frames, 1 + u64::from(kept), "link {link}, type {packet_type}, device {hardware}");
+        // Also beside a filter of the user's.
+        let filtered = FileSource::open(&scratch.path, Some("less 60 or greater 60"));
+        assert_eq!(drain(&mut filtered.unwrap()).0, 1 + u64::from(kept));
+    }
+}
+
+#[test]
+fn a_named_pipe_reads_like_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let writer = std::thread::spawn({
+        let path = path.clone();
+        move || std::fs::write(path, pcap(Order::Little, MICRO, 1)).unwrap()
+    });
+    let mut source = FileSource::open(&path, None).unwrap();
+    assert_eq!((source.total_bytes(), source.position_bytes()), (None, None));
+    let (frames, end) = drain(&mut source);
+    assert_eq!(frames, 2);
+    end.unwrap();
+    writer.join().unwrap();
+}
+
+/// Set for the child that [`standard_input_is_a_dash`] starts.
+const CHILD: &str = "PICKET_TEST_STDIN";
+
+#[test]
+fn standard_input_is_a_dash() {
+    if std::env::var_os(CHILD).is_some() {
+        let mut source = FileSource::open(Path::new("-"), None).unwrap();
+        let total = source.total_bytes();
+        let (frames, end) = drain(&mut source);
+        end.unwrap();
+        println!("frames={frames} total={total:?} position={:?}", source.position_bytes());
+        return;
+    }
+    let bytes = pcap(Order::Little, MICRO, 1);
+    let child = |stdin: Stdio| {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "standard_input_is_a_dash", "--nocapture"])
+            .env(CHILD, "1")
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let mut piped = child(Stdio::piped());
+    piped.stdin.take().unwrap().write_all(&bytes).unwrap();
+    let out = String::from_utf8(piped.wait_with_output().unwrap().stdout).unwrap();
+    assert!(out.contains("frames=2 total=None position=None"), "{out}");
+
+    let scratch = Scratch::new("a.pcap", &bytes);
+    let redirected = child(std::fs::File::open(&scratch.path).unwrap().into());
+    let out = String::from_utf8(redirected.wait_with_output().unwrap().stdout).unwrap();
+    let size = bytes.len();
+    assert!(out.contains(&format!("frames=2 total=Some({size}) position=Some({size})")), "{out}");
+}

@@ -1,4 +1,11 @@
 //! What is really written is valid by the schemas in `docs/schema`, and the schemas refuse what is not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test may panic, wait, read the clock and say why it was skipped"
+)]
 
 use std::path::Path;
 use std::time::Duration;

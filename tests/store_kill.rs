@@ -3,6 +3,13 @@
 //!
 //! The test runs itself as a child that stores and publishes as fast as it can, and kills it.
 //! `PICKET_KILL_ROUNDS` sets the number of kills (200).
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test may panic, wait, read the clock and say why it was skipped"
+)]
 
 use std::collections::BTreeMap;
 use std::env;

@@ -32,18 +32,18 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    pub const fn new(policy: BackoffPolicy) -> Self {
+    pub(super) const fn new(policy: BackoffPolicy) -> Self {
         Self { policy, failures: 0 }
     }
 
     /// A connection was of use: begin anew.
-    pub const fn reset(&mut self) {
+    pub(super) const fn reset(&mut self) {
         self.failures = 0;
     }
 
     /// The time to wait after one more failure, between half the step and the whole of it; `random` is any
     /// number, and spreads the sensors of a site when their broker comes back.
-    pub fn next(&mut self, refused: bool, random: u32) -> Duration {
+    pub(super) fn next(&mut self, refused: bool, random: u32) -> Duration {
         let doubled = self.policy.first.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
         self.failures = self.failures.saturating_add(1);
         let least = if refused { self.policy.refused } else { Duration::ZERO };

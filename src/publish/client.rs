@@ -3,6 +3,7 @@
 //! rumqttc reconnects by itself, at once, for ever, and keeps publications of the last connection. We want
 //! neither: every attempt is a fresh client with nothing in it, a fresh client id and our own waiting time; what
 //! is unacknowledged is in the store. We subscribe to nothing; what a broker sends anyway is dropped.
+#![expect(clippy::disallowed_methods, reason = "a connection's age decides whether it was of use")]
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -78,7 +79,7 @@ pub(super) enum Manner {
 
 impl Sender {
     /// Gives a publication to the connection; `false` when its queue is full or it is gone.
-    pub fn publish(&self, topic: &str, payload: &str, manner: Manner) -> bool {
+    pub(super) fn publish(&self, topic: &str, payload: &str, manner: Manner) -> bool {
         let retain = manner == Manner::Retained;
         match self {
             Self::V5(client) => {
@@ -104,7 +105,7 @@ impl Sender {
     }
 
     /// Ends the connection in order after what was given before, so that the broker keeps the will to itself.
-    pub fn disconnect(&self) -> bool {
+    pub(super) fn disconnect(&self) -> bool {
         match self {
             Self::V5(client) => client.try_disconnect().is_ok(),
             Self::V311(client) => client.try_disconnect().is_ok(),
@@ -112,6 +113,7 @@ impl Sender {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, on the stack of its thread")]
 enum Connection {
     V5(v5::Connection),
     V311(rumqttc::Connection),
@@ -232,7 +234,7 @@ pub(super) struct Connector {
 
 impl Connector {
     /// `will` is asked before every attempt.
-    pub fn new(
+    pub(super) fn new(
         config: PublisherConfig,
         sensor: SensorName,
         will: Box<dyn Fn() -> Will + Send>,
@@ -327,7 +329,7 @@ fn transport(config: &PublisherConfig) -> Result<Transport, PublishError> {
 pub(super) struct Stop(Arc<(Mutex<bool>, Condvar)>);
 
 impl Stop {
-    pub fn stop(&self) {
+    pub(super) fn stop(&self) {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.0.1.notify_all();
     }

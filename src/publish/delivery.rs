@@ -4,6 +4,7 @@
 //! writes what came in as one batch, keeps a window of publications under way and takes note of the answers. The
 //! `picket-mqtt` thread drives the connection and reports to it. All of it comes to the deliver thread over one
 //! bounded channel, so everything it does is in one order.
+#![expect(clippy::disallowed_methods, reason = "the end has a deadline, and a lost record a date")]
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

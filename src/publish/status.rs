@@ -107,6 +107,9 @@ pub struct Status {
 
 impl Status {
     /// The document as one line of JSON.
+    ///
+    /// # Panics
+    /// Never: a status has only text keys, and no part of it can fail to serialise.
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a status has only text keys and no fallible parts")

@@ -31,7 +31,7 @@ pub(super) struct Window {
 
 impl Window {
     /// How many more documents may be given.
-    pub fn room(&self) -> usize {
+    pub(super) fn room(&self) -> usize {
         let documents = self
             .given
             .iter()
@@ -42,35 +42,35 @@ impl Window {
     }
 
     /// Whether that document is under way.
-    pub fn contains(&self, seq: u64) -> bool {
+    pub(super) fn contains(&self, seq: u64) -> bool {
         let wanted = Tag::Document(seq);
         self.given.contains(&wanted) || self.written.values().any(|tag| *tag == wanted)
     }
 
     /// Whether nothing is under way.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.given.is_empty() && self.written.is_empty()
     }
 
     /// rumqttc took a publication.
-    pub fn give(&mut self, tag: Tag) {
+    pub(super) fn give(&mut self, tag: Tag) {
         self.given.push_back(tag);
     }
 
     /// rumqttc wrote the next publication under `packet_id`; 0 is QoS 0, which nobody acknowledges.
-    pub fn write(&mut self, packet_id: u16) {
+    pub(super) fn write(&mut self, packet_id: u16) {
         if let (Some(tag), 1..) = (self.given.pop_front(), packet_id) {
             self.written.insert(packet_id, tag);
         }
     }
 
     /// The broker answered for `packet_id`.
-    pub fn answer(&mut self, packet_id: u16) -> Option<Tag> {
+    pub(super) fn answer(&mut self, packet_id: u16) -> Option<Tag> {
         self.written.remove(&packet_id)
     }
 
     /// The connection is gone, and with it everything under way.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.given.clear();
         self.written.clear();
     }

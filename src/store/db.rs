@@ -6,6 +6,7 @@
 //!
 //! sled answers damage in its file by silently going back to what it can still read, hence the totals: a scan
 //! that counts fewer documents has noticed it.
+#![expect(clippy::disallowed_methods, reason = "a lock that sled still holds is waited for")]
 
 use std::cell::Cell;
 use std::fs::File;
@@ -100,13 +101,13 @@ pub(super) struct Change {
 
 impl Change {
     /// A new document, to be published.
-    pub fn insert(&mut self, record: &Record) {
+    pub(super) fn insert(&mut self, record: &Record) {
         self.batch.insert(&key(RECORD, record.seq), record.json.as_bytes());
         self.batch.insert(&key(PENDING, record.seq), &[]);
     }
 
     /// A document leaves, acknowledged or not.
-    pub fn remove(&mut self, seq: u64) {
+    pub(super) fn remove(&mut self, seq: u64) {
         self.batch.remove(&key(RECORD, seq));
         self.batch.remove(&key(PENDING, seq));
     }
@@ -153,7 +154,7 @@ impl std::fmt::Debug for Database {
 
 impl Database {
     /// Opens or makes the database in `path` and reads every document once.
-    pub fn open(path: &Path) -> Result<(Self, Scan), StoreError> {
+    pub(super) fn open(path: &Path) -> Result<(Self, Scan), StoreError> {
         guarded(|| {
             let db = open_unlocked(path)?;
             let data = path.join("db");
@@ -202,7 +203,7 @@ impl Database {
 
     /// Applies `change`, after which the next number is `next_seq` and there are `records` documents, and
     /// returns when the disk has it.
-    pub fn commit(&self, mut change: Change, next_seq: u64, records: u64) -> Result<(), StoreError> {
+    pub(super) fn commit(&self, mut change: Change, next_seq: u64, records: u64) -> Result<(), StoreError> {
         change.totals(next_seq, records);
         guarded(|| {
             self.db.apply_batch(change.batch)?;
@@ -210,7 +211,7 @@ impl Database {
         })
     }
 
-    pub fn flush(&self) -> Result<(), StoreError> {
+    pub(super) fn flush(&self) -> Result<(), StoreError> {
         guarded(|| self.sync())
     }
 
@@ -220,20 +221,20 @@ impl Database {
     }
 
     /// Whether `seq` was pending until now.
-    pub fn acknowledge(&self, seq: u64) -> Result<bool, StoreError> {
+    pub(super) fn acknowledge(&self, seq: u64) -> Result<bool, StoreError> {
         guarded(|| Ok(self.db.remove(key(PENDING, seq))?.is_some()))
     }
 
-    pub fn is_pending(&self, seq: u64) -> Result<bool, StoreError> {
+    pub(super) fn is_pending(&self, seq: u64) -> Result<bool, StoreError> {
         guarded(|| Ok(self.db.contains_key(key(PENDING, seq))?))
     }
 
-    pub fn get(&self, seq: u64) -> Result<Option<Record>, StoreError> {
+    pub(super) fn get(&self, seq: u64) -> Result<Option<Record>, StoreError> {
         let key = key(RECORD, seq);
         guarded(|| self.db.get(key)?.map(|value| record((key.as_slice().into(), value))).transpose())
     }
 
-    pub fn range(&self, after: u64, max: usize) -> Result<Vec<Record>, StoreError> {
+    pub(super) fn range(&self, after: u64, max: usize) -> Result<Vec<Record>, StoreError> {
         let Some(first) = after.checked_add(1) else { return Ok(Vec::new()) };
         guarded(|| {
             self.db
@@ -244,7 +245,7 @@ impl Database {
         })
     }
 
-    pub fn pending(&self, after: u64, max: usize) -> Result<Vec<Record>, StoreError> {
+    pub(super) fn pending(&self, after: u64, max: usize) -> Result<Vec<Record>, StoreError> {
         let Some(first) = after.checked_add(1) else { return Ok(Vec::new()) };
         guarded(|| {
             let mut records = Vec::new();
@@ -261,12 +262,12 @@ impl Database {
         })
     }
 
-    pub fn size_on_disk(&self) -> Result<u64, StoreError> {
+    pub(super) fn size_on_disk(&self) -> Result<u64, StoreError> {
         guarded(|| Ok(self.db.size_on_disk()?))
     }
 
     /// Writes every document and mark into the fresh database `into`.
-    pub fn copy_to(&self, into: &Self, next_seq: u64) -> Result<(), StoreError> {
+    pub(super) fn copy_to(&self, into: &Self, next_seq: u64) -> Result<(), StoreError> {
         let (mut after, mut records) = (0, 0);
         loop {
             let page = self.range(after, 256)?;

@@ -1,4 +1,8 @@
 //! The directory of the store: who may use it, which database in it counts, what became of a broken one.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a lock of another process is waited for; the clock is the last resort for a number"
+)]
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -65,7 +69,7 @@ pub(super) struct Directory {
 impl Directory {
     /// Makes the directory if need be and locks it. A lock that is held is waited for a little: `picket alerts`
     /// holds it for the length of one listing.
-    pub fn claim(path: &Path) -> Result<Self, StoreError> {
+    pub(super) fn claim(path: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(path).map_err(|source| StoreError::io("create", path, source))?;
         let until = Instant::now() + LOCK_PATIENCE;
         loop {
@@ -79,7 +83,7 @@ impl Directory {
     }
 
     /// Locks an existing directory.
-    pub fn lock(path: &Path) -> Result<Self, StoreError> {
+    pub(super) fn lock(path: &Path) -> Result<Self, StoreError> {
         let file = path.join("lock");
         let lock = File::options()
             .create(true)
@@ -94,7 +98,7 @@ impl Directory {
         }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -107,13 +111,13 @@ impl Directory {
     }
 
     /// Opens the database to read, changing nothing and setting nothing aside.
-    pub fn open_to_read(&self) -> Result<Database, StoreError> {
+    pub(super) fn open_to_read(&self) -> Result<Database, StoreError> {
         Ok(Database::open(&self.database())?.0)
     }
 
     /// Opens the database, setting a broken one aside. `known` is the next number where this process knows it
     /// because it had the database open before.
-    pub fn open(&self, known: Option<u64>) -> Result<(Opened, OpenReport), StoreError> {
+    pub(super) fn open(&self, known: Option<u64>) -> Result<(Opened, OpenReport), StoreError> {
         self.finish_rebuild()?;
         let mark = sequence::read(&self.sequence())?;
         let existed = self.database().exists();
@@ -148,7 +152,7 @@ impl Directory {
     }
 
     /// Makes sure that `next_seq` and the number after it are reserved: a hole after a kill is never empty.
-    pub fn reserve(&self, next_seq: u64) -> Result<(), StoreError> {
+    pub(super) fn reserve(&self, next_seq: u64) -> Result<(), StoreError> {
         if next_seq.saturating_add(1) >= self.reserved.get() {
             let next = next_seq.saturating_add(BLOCK);
             sequence::write(&self.sequence(), Mark { next, clean: false })?;
@@ -158,7 +162,7 @@ impl Directory {
     }
 
     /// The store was closed in order and goes on with `next_seq`.
-    pub fn mark_clean(&self, next_seq: u64) -> Result<(), StoreError> {
+    pub(super) fn mark_clean(&self, next_seq: u64) -> Result<(), StoreError> {
         self.reserved.set(0);
         sequence::write(&self.sequence(), Mark { next: next_seq, clean: true })
     }

@@ -9,6 +9,10 @@
 //! alert ID             the documents of one incident (ULID), or the document of that number
 //! follow [since N]     as alerts, then new documents as they are stored; without N only new ones
 //! ```
+#![expect(
+    clippy::disallowed_methods,
+    reason = "where there are no file descriptors there is nothing to wait on"
+)]
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,5 @@
 //! A real mosquitto on a port of its own, and a subscriber that remembers everything.
-#![allow(dead_code, reason = "every test binary that includes this uses another part of it")]
+#![allow(dead_code, unreachable_pub, reason = "every test binary that includes this uses another part of it")]
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};

@@ -1,4 +1,5 @@
 //! What the deliver thread does with what comes to it.
+#![expect(clippy::disallowed_methods, reason = "retries and the end go by the clock of a living process")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -59,7 +60,7 @@ pub(super) struct Worker {
 
 impl Worker {
     #[expect(clippy::too_many_arguments, reason = "called once; a struct would only repeat the fields")]
-    pub fn new(
+    pub(super) fn new(
         store: Store,
         report: &OpenReport,
         identity: Identity,
@@ -97,11 +98,11 @@ impl Worker {
     }
 
     /// How long the thread may sleep.
-    pub fn patience(&self) -> Duration {
+    pub(super) fn patience(&self) -> Duration {
         if self.ending.is_some() { Duration::from_millis(20) } else { TICK }
     }
 
-    pub fn take(&mut self, input: Input) {
+    pub(super) fn take(&mut self, input: Input) {
         match input {
             Input::Alert(alert) => self.batch.push(*alert),
             Input::Overload(count) => {
@@ -139,7 +140,7 @@ impl Worker {
     }
 
     /// Everything that follows from what was taken.
-    pub fn work(&mut self) {
+    pub(super) fn work(&mut self) {
         self.write_batch();
         if self.retry_store.is_some_and(|at| at <= Instant::now()) {
             self.recover_store();
@@ -154,11 +155,11 @@ impl Worker {
     }
 
     /// Whether the thread has nothing more to do.
-    pub fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.ending.as_ref().is_some_and(|ending| self.sender.is_none() || ending.until <= Instant::now())
     }
 
-    pub fn close(self) {
+    pub(super) fn close(self) {
         if let Err(error) = self.store.close() {
             log::error!("{error}");
         }

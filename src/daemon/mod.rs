@@ -36,9 +36,6 @@ const SHUTDOWN: Duration = Duration::from_secs(2);
 /// # Errors
 /// Something needed could not be opened, or a thread died.
 pub fn run(config: &Config) -> Result<(), ExitError> {
-    for advice in advice(config, None) {
-        log::warn!("{advice}");
-    }
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(|error| {
@@ -49,6 +46,9 @@ pub fn run(config: &Config) -> Result<(), ExitError> {
     let source = open_capture(config)?;
     let (model, model_health) = load_model(config)?;
     let publisher = publisher::of(config.publish())?;
+    for advice in advice(config, None).iter().filter(|advice| advice.key != "model.path") {
+        log::warn!("{advice}");
+    }
     give_up_rights(config)?;
 
     let since = now();

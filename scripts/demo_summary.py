@@ -28,13 +28,13 @@ for attack in attacks:
     if not right:
         failed = True
         names = sorted({alert["class"] for alert in own}) or ["nothing"]
-        print(f"{attack['class']:20} {attack['source']:12} {'-':>17}  MISSED ({', '.join(names)})")
+        print(f"{attack['class']:20} {attack['attacker']:12} {'-':>17}  MISSED ({', '.join(names)})")
         continue
     first = right[0]
     after = datetime.fromisoformat(first["first_seen"].replace("Z", "+00:00")).timestamp() - attack["start"]
     worst = max(right, key=lambda alert: ["low", "medium", "high", "critical"].index(alert["severity"]))
     print(
-        f"{attack['class']:20} {attack['source']:12} {after:15.2f} s  {first['class']:20} "
+        f"{attack['class']:20} {attack['attacker']:12} {after:15.2f} s  {first['class']:20} "
         f"{worst['severity']:9} {first['detector']}"
     )
     for name in sorted({alert["class"] for alert in own} - {attack["class"]}):

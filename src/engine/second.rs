@@ -21,6 +21,8 @@ impl<S: Scorer> Engine<'_, S> {
     /// Ends every second before that of `now`.
     #[inline]
     pub(super) fn advance<K: Sink>(&mut self, now: Timestamp, sink: &mut K) {
+        // Also within a second: the alerts right after a step of the clock are shown in its new time.
+        self.knowledge.clock_offset = self.clock.offset();
         let target = now.as_secs();
         if self.second == target {
             return;
@@ -30,7 +32,6 @@ impl<S: Scorer> Engine<'_, S> {
 
     #[cold]
     fn step_to<K: Sink>(&mut self, target: u64, now: Timestamp, sink: &mut K) {
-        self.knowledge.clock_offset = self.clock.offset();
         if self.second == 0 {
             // The first frame.
             self.second = target;

@@ -189,7 +189,7 @@ pub fn publish_flood(host: &mut Host, second: u64, limits: &Thresholds) -> Optio
             ("publish", "packets/10s", all),
             ("publish_retained", "packets/10s", retained),
             ("publish_60s", "packets/60s", host.windows.last60(Counter::Publish)),
-            ("sent", "64 octets/10s", host.windows.last10(Counter::BytesSent)),
+            ("sent", "octets/10s", host.windows.last10(Counter::BytesSent).saturating_mul(64)),
             ("distinct_topics", "topics/60s", topics),
         ],
     ))

@@ -23,7 +23,7 @@ use crate::time::Timestamp;
 
 /// Counters kept here; see [`Stats`](super::Stats) for their meaning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Counts {
+pub(super) struct Counts {
     pub(super) hosts_evicted: u64,
     pub(super) clients_evicted: u64,
     pub(super) control_packets: [u64; 16],
@@ -42,7 +42,7 @@ pub struct Knowledge<'m> {
     pub(super) hosts: Table<'m, HostKey, Host, HOST_WAYS>,
     pub(super) host_due: Schedule<'m>,
     pub(super) clients: Table<'m, ClientKey, Client, CLIENT_WAYS>,
-    pub(super) incidents: Incidents,
+    pub(super) incidents: Incidents<'m>,
     pub(super) own_client_ids: Vec<u64, OWN_CLIENT_IDS>,
     pub(super) key: HashKey,
     pub(super) rules: bool,

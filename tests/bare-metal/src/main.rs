@@ -10,7 +10,7 @@ use core::hint::black_box;
 use picket::alert::Alert;
 use picket::detect::class::Class;
 use picket::detect::scorer::NoModel;
-use picket::engine::{ClientSlot, ConnectionSlot, Engine, HostSlot, Memory, Settings, Sink};
+use picket::engine::{ClientSlot, ConnectionSlot, Engine, HostSlot, IncidentSlot, Memory, Settings, Sink};
 use picket::features::FeatureVector;
 use picket::flow::ring::Buffer;
 use picket::frame::{Frame, LinkType};
@@ -44,6 +44,7 @@ struct Arrays {
     host_due: [u32; HOST_WAYS],
     clients: [ClientSlot; CLIENT_WAYS],
     client_tags: [u32; CLIENT_WAYS],
+    incidents: [IncidentSlot; 1],
     heads: [Buffer<HEAD_BYTES>; 1],
     held: [Buffer<HELD_BYTES>; 1],
 }
@@ -58,6 +59,7 @@ impl Arrays {
         host_due: [0; HOST_WAYS],
         clients: [ClientSlot::EMPTY; CLIENT_WAYS],
         client_tags: [0; CLIENT_WAYS],
+        incidents: [const { None }; 1],
         heads: [Buffer::EMPTY; 1],
         held: [Buffer::EMPTY; 1],
     };
@@ -91,6 +93,7 @@ pub extern "C" fn _start() -> ! {
         host_due: &mut arrays.host_due,
         clients: &mut arrays.clients,
         client_tags: &mut arrays.client_tags,
+        incidents: &mut arrays.incidents,
         heads: &mut arrays.heads,
         held: &mut arrays.held,
     };

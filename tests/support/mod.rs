@@ -17,3 +17,4 @@ pub mod capture;
 pub mod conversation;
 pub mod mqtt;
 pub mod observe;
+pub mod program;

@@ -242,8 +242,8 @@ impl Check<'_> {
             self.fault("store.path", "must not be empty: no alert is published before it is stored");
             DEFAULT.to_owned()
         });
-        let (default, min, max) = (8 << 20, 64 << 10, 1 << 30);
-        let byte_budget = self.value("store.byte-budget", raw.byte_budget, Size::Bytes(8 << 20), |size| {
+        let (default, min, max) = (4 << 20, 64 << 10, 1 << 30);
+        let byte_budget = self.value("store.byte-budget", raw.byte_budget, Size::Bytes(4 << 20), |size| {
             let bytes = match size {
                 Size::Bytes(bytes) => u64::try_from(bytes).ok(),
                 Size::Text(text) => value::bytes(&text),

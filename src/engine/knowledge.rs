@@ -193,6 +193,10 @@ impl Knowledge<'_> {
             _ => 1,
         };
         host.suspicion = Some((class, seconds));
+        // Scans apart, the model's classes are about brokers; a host that never spoke to one cannot be guilty of them.
+        if host.server.is_none() && class != Class::TcpScan {
+            return;
+        }
         // Where a rule has already said what it is, the model's opinion of the same traffic adds nothing.
         let others_open =
             host.incidents.iter().enumerate().any(|(i, at)| *at != NO_INCIDENT && i != class as usize);

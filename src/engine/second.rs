@@ -131,7 +131,7 @@ impl<S: Scorer> Engine<'_, S> {
                 continue;
             }
             self.knowledge.host_due.set(index, second + 1);
-            if scores || K::WANTS_VECTORS {
+            if (scores || K::WANTS_VECTORS) && host.is_of_interest() {
                 let vector = host.vector(second);
                 if K::WANTS_VECTORS {
                     sink.host_vector(end, address.ip(), &vector);

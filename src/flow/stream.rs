@@ -8,7 +8,7 @@ use super::ring::{Ring, Ticket};
 use crate::limits::HELD_BYTES;
 
 /// Segments one direction may hold back.
-const MAX_HELD: usize = 6;
+const MAX_HELD: usize = 4;
 /// A segment further ahead than this is taken as a new position, not as early: larger than any window seen on a LAN.
 const MAX_AHEAD: u32 = 4 << 20;
 

@@ -18,7 +18,6 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -27,12 +26,9 @@ use serde_json::Value;
 
 use support::capture::{Capture, SECOND, START, host};
 use support::mqtt::{V5, V311};
+use support::namespace::{in_namespace, ip};
 use support::program::{Daemon, open_folder, picket, wait_until};
 use support::{attack, benign};
-
-/// Set in the child that runs inside the namespace.
-const INSIDE: &str = "PICKET_TEST_NAMESPACE";
-const NAME: &str = "alerts_of_a_live_capture_equal_those_of_its_replay";
 
 /// Four attacks and an honest sensor in twelve seconds, then silence until everything is closed.
 fn conversations() -> Capture {
@@ -43,13 +39,6 @@ fn conversations() -> Capture {
         .with(attack::malformed(V5, host(68), broker, START + 3 * SECOND, 20, SECOND / 10))
         .with(attack::publish_flood(V311, host(69), broker, START + 5 * SECOND, 1500, 2))
         .then_quiet(9)
-}
-
-/// `ip` with the words of `args`.
-#[track_caller]
-fn ip(args: &str) {
-    let out = Command::new("ip").args(args.split_whitespace()).output().unwrap();
-    assert!(out.status.success(), "ip {args}: {}", String::from_utf8_lossy(&out.stderr));
 }
 
 /// Sends every frame out of `interface` at its time.
@@ -87,11 +76,10 @@ fn record(interface: &str, path: &Path, stop: &AtomicBool) -> (usize, u64) {
     (frames, last)
 }
 
-/// What is compared of an alert: its times since 1970, and the rest.
-type Comparable = ([Duration; 3], String);
+/// What is compared of an alert: source and class, times since 1970, and the rest.
+type Comparable = (String, [Duration; 3], String);
 
-/// What is compared of the alerts in JSON lines up to the second `until`, in an order that does not depend on
-/// hashes.
+/// What is compared of the alerts in JSON lines up to the second `until`: by source and class, in order of time.
 fn comparable(lines: &str, until: u64) -> Vec<Comparable> {
     let mut alerts: Vec<Comparable> = lines
         .lines()
@@ -108,16 +96,16 @@ fn comparable(lines: &str, until: u64) -> Vec<Comparable> {
                 let time = humantime::parse_rfc3339(time.as_str().unwrap()).unwrap();
                 time.duration_since(UNIX_EPOCH).unwrap()
             });
-            (times, alert.to_string())
+            let about = format!("{} {}", alert["source"]["ip"], alert["class"]);
+            (about, times, alert.to_string())
         })
-        .filter(|([ts, ..], _)| *ts <= Duration::from_secs(until))
+        .filter(|(_, [ts, ..], _)| *ts <= Duration::from_secs(until))
         .collect();
-    alerts.sort_by_key(|([ts, ..], alert)| (ts.as_millis() / 10, alert.clone()));
+    alerts.sort_by_key(|(about, [ts, ..], _)| (about.clone(), *ts));
     alerts
 }
 
 fn live_and_replay() {
-    ip("link set lo up");
     ip("link add va type veth peer name vb");
     ip("link set va up");
     ip("link set vb up");
@@ -158,15 +146,15 @@ fn live_and_replay() {
     let (live, replay) = (comparable(&live, until), comparable(&replay, until));
     for class in ["mqtt_bruteforce", "tcp_scan", "mqtt_malformed", "mqtt_publish_flood"] {
         for state in ["open", "closed"] {
-            let found = live.iter().any(|(_, alert)| {
+            let found = live.iter().any(|(.., alert)| {
                 alert.contains(&format!("\"{class}\"")) && alert.contains(&format!("\"state\":\"{state}\""))
             });
             assert!(found, "no {state} {class}: {live:#?}");
         }
     }
-    assert!(!live.iter().any(|(_, alert)| alert.contains("\"10.0.0.7\"")), "the sensor is named: {live:#?}");
+    assert!(!live.iter().any(|(.., alert)| alert.contains("\"10.0.0.7\"")), "the sensor is named: {live:#?}");
     assert_eq!(live.len(), replay.len(), "live: {live:#?}\nreplay: {replay:#?}");
-    for ((live_times, live), (times, replay)) in live.iter().zip(&replay) {
+    for ((_, live_times, live), (_, times, replay)) in live.iter().zip(&replay) {
         assert_eq!(live, replay);
         for (live_time, time) in live_times.iter().zip(times) {
             assert!(live_time.abs_diff(*time) < Duration::from_millis(1), "{live_times:?} {times:?}: {live}");
@@ -176,21 +164,5 @@ fn live_and_replay() {
 
 #[test]
 fn alerts_of_a_live_capture_equal_those_of_its_replay() {
-    if std::env::var_os(INSIDE).is_some() {
-        return live_and_replay();
-    }
-    if !nix::unistd::geteuid().is_root() {
-        println!("{NAME}: skipped, needs root");
-        return;
-    }
-    let out = Command::new("unshare")
-        .args(["--net", "--"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", NAME, "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    let said = [out.stdout, out.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    assert!(out.status.success() && said.contains("1 passed"), "{said}");
+    in_namespace("alerts_of_a_live_capture_equal_those_of_its_replay", live_and_replay);
 }

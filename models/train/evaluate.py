@@ -9,7 +9,7 @@ from rows import BENIGN, Scenario
 # Benign rows of the training scenarios that one class may take for itself.
 ALARM_RATE = 1e-4
 # The grid of thresholds, in hundredths.
-LEAST_PERCENT = 70
+LEAST_PERCENT = 90
 GREATEST_PERCENT = 99
 
 

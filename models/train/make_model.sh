@@ -20,15 +20,17 @@ if [ ! -x "$root/.venv/bin/python" ]; then
 fi
 "$root/.venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
 
-for split in train test; do
-    if [ "${1-}" != --keep-traffic ]; then
-        rm -rf "${data:?}/$split"
-        mkdir -p "$data"
-        "$target/picket-lab" corpus --out "$data/$split" --split "$split"
-    fi
-    for capture in "$data/$split"/*/capture.pcap; do
-        "$target/picket" extract "$capture" --output csv >"${capture%/*}/features.csv"
+# Two rounds of training traffic: the seed decides rates, styles and devices.
+if [ "${1-}" != --keep-traffic ]; then
+    rm -rf "${data:?}/train" "${data:?}/test"
+    mkdir -p "$data/train"
+    for seed in 1 2; do
+        "$target/picket-lab" corpus --split train --seed "$seed" --out "$data/train/$seed"
     done
+    "$target/picket-lab" corpus --split test --seed 1 --out "$data/test"
+fi
+find "$data" -name capture.pcap | while read -r capture; do
+    "$target/picket" extract "$capture" --output csv >"${capture%/*}/features.csv"
 done
 
 mkdir -p "$root/models/golden"

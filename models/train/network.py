@@ -46,17 +46,21 @@ class Network:
         return powers / powers.sum(axis=1, keepdims=True)
 
 
-def augment(values: np.ndarray, labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def augment(
+    columns: tuple[str, ...], values: np.ndarray, labels: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Adds rows that did not occur but could have.
 
     Every column counts something, so two hosts behind one address (NAT, a compromised device that goes on
-    with its work) have the sum of their rows, and a busier or calmer host has a multiple of its row:
+    with its work) have the sum of their rows, and a busier or calmer host has a multiple of its rates, while
+    the number of its topics, credentials and sessions stays:
 
-    - benign: sums of 2 to 8 benign rows; one benign row times 1/4 to 4;
-    - attacks: an attack row plus a benign row; an attack row times 1/2 to 4.
+    - benign: sums of 2 to 8 benign rows; the rates of one benign row times 1/4 to 4;
+    - attacks: an attack row plus a benign row; the rates of an attack row times 1/2 to 4.
 
     As many of each as there are rows. The rows themselves are kept.
     """
+    rates = np.asarray([not name.startswith(("distinct_", "sessions_")) for name in columns])
     rng = np.random.default_rng(seed)
     benign = np.flatnonzero(labels == BENIGN)
     hostile = np.flatnonzero(labels != BENIGN)
@@ -69,20 +73,22 @@ def augment(values: np.ndarray, labels: np.ndarray, seed: int) -> tuple[np.ndarr
         sums[some] += values[rng.choice(benign, size=int(some.sum()))]
     parts.append(sums)
     names.append(labels[benign])
-    parts.append(scaled(values[benign], 0.25, 4.0, rng))
+    parts.append(scaled(values[benign], rates, 0.25, 4.0, rng))
     names.append(labels[benign])
 
     parts.append(values[hostile] + values[rng.choice(benign, size=hostile.size)])
     names.append(labels[hostile])
-    parts.append(scaled(values[hostile], 0.5, 4.0, rng))
+    parts.append(scaled(values[hostile], rates, 0.5, 4.0, rng))
     names.append(labels[hostile])
     return np.concatenate(parts), np.concatenate(names)
 
 
-def scaled(values: np.ndarray, low: float, high: float, rng: np.random.Generator) -> np.ndarray:
-    """Each row times a factor of its own, log-uniform, rounded to whole counts again."""
+def scaled(
+    values: np.ndarray, rates: np.ndarray, low: float, high: float, rng: np.random.Generator
+) -> np.ndarray:
+    """The rates of each row times a factor of its own, log-uniform, rounded to whole counts again."""
     factors = np.exp(rng.uniform(np.log(low), np.log(high), size=(values.shape[0], 1)))
-    return np.round(values * factors).astype(np.float32)
+    return np.where(rates, np.round(values * factors), values).astype(np.float32)
 
 
 def row_weights(labels: np.ndarray) -> np.ndarray:
@@ -94,13 +100,13 @@ def row_weights(labels: np.ndarray) -> np.ndarray:
     return weights * (len(labels) / weights.sum())
 
 
-def train(values: np.ndarray, labels: np.ndarray, seed: int) -> Network:
+def train(columns: tuple[str, ...], values: np.ndarray, labels: np.ndarray, seed: int) -> Network:
     """Trains on the rows and what `augment` makes of them."""
-    hostile = sorted(set(labels) - {BENIGN})
+    hostile = sorted({str(label) for label in labels} - {BENIGN})
     if BENIGN not in labels or len(hostile) < 2:
         raise ValueError("training needs benign rows and at least two attack classes")
     classes = (BENIGN, *hostile)
-    values, labels = augment(values, labels, seed)
+    values, labels = augment(columns, values, labels, seed)
     logs = np.log1p(values)
     mean = logs.mean(axis=0).astype(np.float32)
     inverse_deviation = (1.0 / np.maximum(logs.std(axis=0), LEAST_DEVIATION)).astype(np.float32)

@@ -65,8 +65,8 @@ def label_of(time: float, host: str, episodes: tuple[Episode, ...]) -> str | Non
     return None if grey else BENIGN
 
 
-def read_scenario(folder: Path) -> Scenario:
-    """Reads and labels the rows of one folder."""
+def read_scenario(folder: Path, root: Path) -> Scenario:
+    """Reads and labels the rows of one folder; its name is the path below `root`."""
     episodes = read_episodes(folder / "labels.toml")
     path = folder / "features.csv"
     with path.open(newline="") as file:
@@ -90,7 +90,7 @@ def read_scenario(folder: Path) -> Scenario:
             labels.append(label)
             values.append([float(value) for value in row[2:]])
     return Scenario(
-        name=folder.name,
+        name=folder.relative_to(root).as_posix(),
         schema=fields["schema"],
         schema_hash=fields["hash"],
         columns=tuple(header[2:]),
@@ -103,8 +103,8 @@ def read_scenario(folder: Path) -> Scenario:
 
 
 def read_corpus(root: Path) -> list[Scenario]:
-    """Every scenario below `root`, by name; all must be of one schema."""
-    scenarios = [read_scenario(path.parent) for path in sorted(root.glob("*/features.csv"))]
+    """Every scenario below `root`, by path; all must be of one schema."""
+    scenarios = [read_scenario(path.parent, root) for path in sorted(root.rglob("features.csv"))]
     if not scenarios:
         raise ValueError(f"{root}: no scenario with a features.csv")
     if len({(s.schema, s.schema_hash, s.columns) for s in scenarios}) != 1:

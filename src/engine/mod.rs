@@ -107,7 +107,9 @@ pub struct Engine<'m, S> {
     held: HeldRing<'m>,
     knowledge: Knowledge<'m>,
     scorer: S,
-    batch: Vec<(FeatureVector, usize), SCORE_BATCH>,
+    /// Vectors waiting to be scored, and the places of their hosts.
+    batch: Vec<FeatureVector, SCORE_BATCH>,
+    batch_hosts: Vec<usize, SCORE_BATCH>,
     stats: Stats,
     /// The second that is going on; 0 before the first frame.
     second: u64,
@@ -143,6 +145,7 @@ impl<'m, S: Scorer> Engine<'m, S> {
             },
             scorer,
             batch: Vec::new(),
+            batch_hosts: Vec::new(),
             stats: Stats::default(),
             second: 0,
             settings,

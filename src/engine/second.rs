@@ -3,7 +3,6 @@
 use super::{Engine, Sink};
 use crate::detect::rules;
 use crate::detect::scorer::{Scorer, Verdict};
-use crate::features::FeatureVector;
 use crate::features::connection::vector;
 use crate::features::schema::HOST;
 use crate::flow::connection::{Connection, Phase, Speaks};
@@ -22,6 +21,8 @@ impl<S: Scorer> Engine<'_, S> {
     /// Ends every second before that of `now`.
     #[inline]
     pub(super) fn advance<K: Sink>(&mut self, now: Timestamp, sink: &mut K) {
+        // Also within a second: the alerts right after a step of the clock are shown in its new time.
+        self.knowledge.clock_offset = self.clock.offset();
         let target = now.as_secs();
         if self.second == target {
             return;
@@ -31,7 +32,6 @@ impl<S: Scorer> Engine<'_, S> {
 
     #[cold]
     fn step_to<K: Sink>(&mut self, target: u64, now: Timestamp, sink: &mut K) {
-        self.knowledge.clock_offset = self.clock.offset();
         if self.second == 0 {
             // The first frame.
             self.second = target;
@@ -142,7 +142,8 @@ impl<S: Scorer> Engine<'_, S> {
                         self.score(end, sink);
                     }
                     // Room was made.
-                    let _ = self.batch.push((vector, index));
+                    let _ = self.batch.push(vector);
+                    let _ = self.batch_hosts.push(index);
                 }
             }
             self.ask_state_rules(index, second, end, was_active, sink);
@@ -188,19 +189,16 @@ impl<S: Scorer> Engine<'_, S> {
         if self.batch.is_empty() {
             return;
         }
-        let mut rows = [FeatureVector::ZERO; SCORE_BATCH];
         let mut verdicts = [Verdict::default(); SCORE_BATCH];
-        let n = self.batch.len();
-        for (row, (vector, _)) in rows.iter_mut().zip(&self.batch) {
-            *row = *vector;
-        }
-        self.scorer.score(&rows[..n], &mut verdicts[..n]);
-        self.stats.scored += n as u64;
-        for (verdict, (_, index)) in verdicts.iter().zip(&self.batch) {
+        let verdicts = verdicts.get_mut(..self.batch.len()).unwrap_or_default();
+        self.scorer.score(&self.batch, verdicts);
+        self.stats.scored += self.batch.len() as u64;
+        for (verdict, index) in verdicts.iter().zip(&self.batch_hosts) {
             if let Some(handle) = self.knowledge.hosts.handle_at(*index) {
                 self.knowledge.report_verdict(*verdict, handle, end, sink);
             }
         }
+        self.batch_hosts.clear();
         self.batch.clear();
     }
 

@@ -58,17 +58,16 @@ impl Distinct {
     #[must_use]
     pub fn count(&mut self, second: u64) -> u32 {
         let now = (second % CYCLE) as u8;
-        let mut count = 0;
+        // At most 128; without branches, so that sixteen places are looked at in one instruction.
+        let mut count = 0u8;
         for place in &mut self.last {
-            let age = if now >= *place { now - *place } else { now + (NEVER - *place) };
-            let fresh = *place != NEVER && age < WINDOW;
-            if fresh {
-                count += 1;
-            } else {
-                *place = NEVER;
-            }
+            // The age modulo 255; beyond the wrap one less, since the cycle has 255 seconds and not 256.
+            let age = now.wrapping_sub(*place).wrapping_sub(u8::from(*place > now));
+            let fresh = (*place != NEVER) & (age < WINDOW);
+            count += u8::from(fresh);
+            *place = if fresh { *place } else { NEVER };
         }
-        count
+        u32::from(count)
     }
 
     /// Forgets everything.

@@ -211,10 +211,13 @@ pub struct PublisherConfig {
     pub keep_alive: Duration,
     /// Waiting times between attempts.
     pub backoff: BackoffPolicy,
+    /// How often the status is repeated. A connection that broke without a word leaves its will with the broker,
+    /// which publishes it, retained, long after the next connection has said that we are online.
+    pub status_every: Duration,
 }
 
 impl PublisherConfig {
-    /// MQTT 5 without credentials, keep-alive 30 s.
+    /// MQTT 5 without credentials, keep-alive 30 s, status every 60 s.
     #[must_use]
     pub fn new(broker: BrokerUrl) -> Self {
         Self {
@@ -224,6 +227,7 @@ impl PublisherConfig {
             tls: TlsFiles::default(),
             keep_alive: Duration::from_secs(30),
             backoff: BackoffPolicy::default(),
+            status_every: Duration::from_secs(60),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Bad or foreign frames are not errors but a [`SkipReason`], which the engine counts.
 
+mod extension;
 mod link;
 mod network;
 

@@ -1,7 +1,8 @@
 //! IPv4 and IPv6 headers, with IPv6 extension headers.
 
-use etherparse::{Ipv4HeaderSlice, Ipv6ExtensionsSlice, Ipv6HeaderSlice};
+use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice};
 
+use super::extension;
 use super::link::{Link, Network};
 use super::{Address, SkipReason};
 
@@ -85,21 +86,11 @@ fn v6(data: &[u8]) -> Result<Datagram<'_>, SkipReason> {
         payload,
     };
     if !matches!(datagram.protocol, TCP | UDP) {
-        let (extensions, next, after, _) = Ipv6ExtensionsSlice::from_slice_lax(header.next_header(), payload);
-        if extensions.is_fragmenting_payload() && !is_first_fragment(&extensions) {
-            return Err(SkipReason::Fragment);
-        }
+        let (protocol, after) = extension::skip(datagram.protocol, payload)?;
         let skipped = payload.len().saturating_sub(after.len());
-        datagram.protocol = next.0;
+        datagram.protocol = protocol;
         datagram.payload = after;
         datagram.wire_payload_len = wire_len.saturating_sub(u32::try_from(skipped).unwrap_or(0));
     }
     Ok(datagram)
-}
-
-fn is_first_fragment(extensions: &Ipv6ExtensionsSlice<'_>) -> bool {
-    extensions.clone().into_iter().all(|extension| match extension {
-        etherparse::Ipv6ExtensionSlice::Fragment(fragment) => fragment.fragment_offset().value() == 0,
-        _ => true,
-    })
 }

@@ -1,0 +1,204 @@
+//! Captures of others, where they are at hand: in the folder that `PICKET_CORPUS` names, or `../shared/corpus`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test may panic, read the clock, print what it found and say why it was skipped"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use picket::alert::{Alert, Severity};
+use picket::capture::{CaptureError, Event, FileSource, FrameSource as _};
+use picket::detect::class::Class;
+use picket::detect::scorer::{NoModel, Scorer};
+use picket::engine::{Engine, Settings, Sink, Stats};
+use picket::memory::OwnedMemory;
+use picket::model::OnnxScorer;
+
+/// The folder, or `None` with a line that says so.
+fn corpus(test: &str) -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+    let folder = std::env::var_os("PICKET_CORPUS").map_or_else(beside, PathBuf::from);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("{test}: skipped, there is no corpus (PICKET_CORPUS names its folder)");
+    None
+}
+
+#[derive(Default)]
+struct Alerts(Vec<Alert>);
+
+impl Sink for Alerts {
+    fn alert(&mut self, alert: &Alert) {
+        self.0.push(alert.clone());
+    }
+}
+
+/// Replays a capture as far as it can be read; wants every frame accounted for.
+fn replay<S: Scorer>(
+    path: &Path,
+    settings: Settings,
+    scorer: S,
+) -> Result<(Vec<Alert>, Stats, Option<CaptureError>), CaptureError> {
+    let mut source = FileSource::open(path, None)?;
+    let mut memory = OwnedMemory::new();
+    let mut engine = Engine::new(settings, memory.lend(), scorer);
+    let mut alerts = Alerts::default();
+    let mut damage = None;
+    loop {
+        match source.next_frame() {
+            Ok(Event::Frame(frame)) => engine.on_frame(&frame, &mut alerts),
+            Ok(Event::Idle(_)) => {}
+            Ok(Event::End) => break,
+            Err(error) => {
+                damage = Some(error);
+                break;
+            }
+        }
+    }
+    engine.finish(&mut alerts);
+    let stats = engine.stats();
+    assert_eq!(stats.frames, source.packets(), "{}", path.display());
+    assert_eq!(stats.frames, stats.tcp + stats.udp + stats.skipped.iter().sum::<u64>(), "{}", path.display());
+    Ok((alerts.0, stats, damage))
+}
+
+/// The alerts of the rules alone.
+fn by_rules(path: &Path) -> Vec<Alert> {
+    replay(path, Settings::default(), NoModel).unwrap_or_else(|error| panic!("{error}")).0
+}
+
+/// The alerts of the shipped model alone.
+fn by_model(path: &Path) -> Vec<Alert> {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default.onnx");
+    let settings = Settings { rules: false, ..Settings::default() };
+    replay(path, settings, OnnxScorer::load(&model).unwrap()).unwrap_or_else(|error| panic!("{error}")).0
+}
+
+/// What is reported at medium and above, by class, with the sources.
+fn reported(alerts: &[Alert]) -> BTreeMap<&'static str, BTreeSet<String>> {
+    let mut found: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
+    for alert in alerts.iter().filter(|alert| alert.severity >= Severity::Medium) {
+        found.entry(alert.class.name()).or_default().insert(alert.source.ip.to_string());
+    }
+    found
+}
+
+/// Every file below a folder, in order.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Whether a file begins like a capture, whatever its name.
+fn is_capture(path: &Path) -> bool {
+    use std::io::Read as _;
+    let mut magic = [0; 4];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    let known = [0xa1b2_c3d4, 0xd4c3_b2a1, 0xa1b2_3c4d, 0x4d3c_b2a1, 0x0a0d_0d0a, 0xa1b2_cd34, 0x34cd_b2a1];
+    read.is_ok() && known.contains(&u32::from_be_bytes(magic))
+}
+
+#[test]
+fn the_attacks_of_mqttset_are_detected_by_the_rules() {
+    let Some(corpus) = corpus("the_attacks_of_mqttset_are_detected_by_the_rules") else { return };
+    let expected = [
+        ("bruteforce.pcapng", "192.168.1.90", &[Class::MqttBruteforce][..]),
+        ("flood.pcap", "192.168.1.100", &[Class::MqttPublishFlood]),
+        ("malariados.pcap", "192.168.1.90", &[Class::MqttPublishFlood]),
+        ("slowite.pcap", "10.16.120.44", &[Class::MqttSlowDos, Class::MqttConnectFlood]),
+        ("malformed.pcap", "192.168.1.90", &[Class::MqttMalformed, Class::MqttConnectFlood]),
+    ];
+    let mut missed = Vec::new();
+    for (name, attacker, classes) in expected {
+        let path = corpus.join("mqttset-reduced").join(name);
+        let (rules, model) = (reported(&by_rules(&path)), reported(&by_model(&path)));
+        println!("corpus: {name}: rules {rules:?}; model alone {model:?}");
+        let right = |class: &Class| rules.get(class.name()).is_some_and(|sources| sources.contains(attacker));
+        let innocent = rules.values().flatten().any(|source| source != attacker);
+        if !classes.iter().any(right) || innocent {
+            missed.push(name);
+        }
+    }
+    assert!(missed.is_empty(), "{missed:?}");
+}
+
+/// What holds honest traffic only, as files or folders.
+const HONEST: [&str; 9] = [
+    "mqttset-reduced/benign.pcap",
+    "mqttset-reduced/benign-5mb/benign-5mb-train.pcap",
+    "mqttset-reduced/benign-5mb/benign-5mb-test.pcap",
+    "rishi-mqtt",
+    "stander-by",
+    "pradeesi",
+    "ics-pcaps",
+    "malcolm/pcap/protocols",
+    "malcolm/pcap/plugins/bro-simple-scan/backscatter.trace",
+];
+
+#[test]
+fn honest_traffic_wakes_nobody() {
+    let Some(corpus) = corpus("honest_traffic_wakes_nobody") else { return };
+    let mut woken = Vec::new();
+    let mut checked = 0;
+    for name in HONEST {
+        let path = corpus.join(name);
+        let list = if path.is_dir() { files(&path) } else { vec![path] };
+        for capture in list.into_iter().filter(|path| is_capture(path)) {
+            let (rules, model) = (reported(&by_rules(&capture)), reported(&by_model(&capture)));
+            if !model.is_empty() {
+                println!("corpus: {}: the model alone says {model:?}", capture.display());
+            }
+            if !rules.is_empty() {
+                woken.push((capture, rules));
+            }
+            checked += 1;
+        }
+    }
+    println!("corpus: {checked} honest captures");
+    assert!(checked >= HONEST.len() && woken.is_empty(), "{checked} captures, {woken:#?}");
+}
+
+#[test]
+fn no_capture_of_the_corpus_makes_it_panic() {
+    let Some(corpus) = corpus("no_capture_of_the_corpus_makes_it_panic") else { return };
+    let started = Instant::now();
+    let (mut captures, mut refused, mut damaged, mut frames) = (0, 0, 0, 0);
+    for path in files(&corpus).into_iter().filter(|path| is_capture(path)) {
+        captures += 1;
+        match replay(&path, Settings::default(), NoModel) {
+            Ok((alerts, stats, damage)) => {
+                frames += stats.frames;
+                damaged += usize::from(damage.is_some());
+                let found = reported(&alerts);
+                if !found.is_empty() {
+                    println!("corpus: {}: {found:?}", path.strip_prefix(&corpus).unwrap().display());
+                }
+            }
+            Err(error) => {
+                // libpcap reads less than there is in the world; what it refuses must be refused by name.
+                assert!(!error.to_string().contains('\n'), "{error}");
+                refused += 1;
+            }
+        }
+    }
+    println!(
+        "corpus: {captures} captures, {frames} frames in {:.1} s; {refused} refused, {damaged} damaged",
+        started.elapsed().as_secs_f64()
+    );
+    assert!(captures > refused && frames > 0, "nothing was read");
+}

@@ -5,7 +5,7 @@ pub const CONNECTION_SETS: usize = 512;
 /// Ways of a connection set.
 pub const CONNECTION_WAYS: usize = 8;
 /// Source hosts followed at once: sets times ways.
-pub const HOST_SETS: usize = 256;
+pub const HOST_SETS: usize = 128;
 /// Ways of a host set.
 pub const HOST_WAYS: usize = 8;
 /// MQTT client ids remembered: sets times ways.
@@ -22,7 +22,7 @@ pub const HEAD_SLOTS: usize = 512;
 pub const HEAD_BYTES: usize = 1024;
 
 /// Segments that arrived ahead of a gap, all connections together.
-pub const HELD_SLOTS: usize = 256;
+pub const HELD_SLOTS: usize = 128;
 /// Bytes of such a segment; a longer one is not held and becomes a gap.
 pub const HELD_BYTES: usize = 1536;
 

@@ -1,10 +1,10 @@
 //! Takes the engine's memory from the heap, once, at start.
 
-use crate::engine::{ClientSlot, ConnectionSlot, HostSlot, Memory};
+use crate::engine::{ClientSlot, ConnectionSlot, HostSlot, IncidentSlot, Memory};
 use crate::flow::ring::Buffer;
 use crate::limits::{
     CLIENT_SETS, CLIENT_WAYS, CONNECTION_SETS, CONNECTION_WAYS, HEAD_BYTES, HEAD_SLOTS, HELD_BYTES,
-    HELD_SLOTS, HOST_SETS, HOST_WAYS,
+    HELD_SLOTS, HOST_SETS, HOST_WAYS, INCIDENTS,
 };
 
 /// Owns what an engine borrows.
@@ -18,6 +18,7 @@ pub struct OwnedMemory {
     host_due: Box<[u32]>,
     clients: Box<[ClientSlot]>,
     client_tags: Box<[u32]>,
+    incidents: Box<[IncidentSlot]>,
     heads: Box<[Buffer<HEAD_BYTES>]>,
     held: Box<[Buffer<HELD_BYTES>]>,
 }
@@ -39,6 +40,7 @@ impl OwnedMemory {
             host_due: taken(u32::MAX, hosts),
             clients: taken(ClientSlot::EMPTY, clients),
             client_tags: taken(u32::MAX, clients),
+            incidents: taken(None, INCIDENTS),
             heads: taken(Buffer::EMPTY, HEAD_SLOTS),
             held: taken(Buffer::EMPTY, HELD_SLOTS),
         }
@@ -55,6 +57,7 @@ impl OwnedMemory {
             host_due: &mut self.host_due,
             clients: &mut self.clients,
             client_tags: &mut self.client_tags,
+            incidents: &mut self.incidents,
             heads: &mut self.heads,
             held: &mut self.held,
         }
@@ -71,6 +74,7 @@ impl OwnedMemory {
             + size_of_val(&*self.host_due)
             + size_of_val(&*self.clients)
             + size_of_val(&*self.client_tags)
+            + size_of_val(&*self.incidents)
             + size_of_val(&*self.heads)
             + size_of_val(&*self.held)
     }

@@ -1,4 +1,12 @@
 //! Capture files of every kind, good and bad, built octet by octet.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test may panic, wait, read the clock and say why it was skipped"
+)]
 
 use std::ffi::OsStr;
 use std::io::Write;

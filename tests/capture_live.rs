@@ -1,5 +1,13 @@
 //! Real interfaces. All but the first tests need root: they run in a network namespace of their own, made by
 //! starting this test binary again under `unshare --net`, and print a line when they are skipped.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test may panic, wait, read the clock and say why it was skipped"
+)]
 
 use std::collections::BTreeMap;
 use std::net::UdpSocket;

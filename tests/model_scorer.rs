@@ -1,4 +1,12 @@
 //! The scorer against the definition of the operators, and its promises on batches and odd rows.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test may panic, wait, read the clock and say why it was skipped"
+)]
 
 #[allow(dead_code, reason = "shared with model_hostile, which uses other parts")]
 mod model_support;

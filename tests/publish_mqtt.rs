@@ -13,7 +13,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use picket::publish::backoff::BackoffPolicy;
-use picket::publish::config::{BrokerUrl, Credentials, Protocol, PublisherConfig, TlsFiles};
+use picket::publish::broker_url::BrokerUrl;
+use picket::publish::config::{Credentials, Protocol, PublisherConfig, TlsFiles};
 use picket::publish::delivery::{Delivery, Handle, Intake};
 use picket::publish::payload::LostReason;
 use picket::publish::status::{Board, Condition};
@@ -23,7 +24,9 @@ use picket::store::{Store, StoreConfig};
 use picket::time::Timestamp;
 
 mod publish_support;
-use publish_support::{Broker, Subscriber, alert, file, free_port, identity, mosquitto, retained, wait_for};
+use publish_support::{
+    Broker, Subscriber, alert, file, free_port, identity, mosquitto, retain, retained, wait_for,
+};
 
 struct Running {
     delivery: Delivery,
@@ -241,6 +244,22 @@ fn a_publication_that_the_access_list_forbids_stays_in_the_outbox() {
     let broker_health = running.board.health().broker;
     assert_eq!(broker_health.state, Condition::Refused);
     assert_eq!(broker_health.reason.unwrap(), "publishing: not authorised");
+    assert!(running.delivery.shutdown(Duration::from_secs(2)));
+}
+
+#[test]
+fn a_will_that_comes_late_does_not_stand() {
+    let Some(program) = mosquitto() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Broker::start(program, dir.path(), free_port(), "allow_anonymous true");
+    let status_every = Duration::from_millis(300);
+    let running = start(dir.path(), PublisherConfig { status_every, ..plain(broker.port) });
+    let topic = "picket/v1/gw-1/status";
+    let is_online = || retained(broker.port, topic).is_some_and(|status| status.contains("\"online\":true"));
+    wait_for("the status", is_online);
+    // What the broker does with the will of a connection that it has just given up.
+    retain(broker.port, topic, &running.board.offline().to_json());
+    wait_for("the status again", is_online);
     assert!(running.delivery.shutdown(Duration::from_secs(2)));
 }
 

@@ -146,8 +146,7 @@ impl Labels {
 #[must_use]
 pub fn unix(time: SystemTime) -> f64 {
     let micros = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-    // Exact: 2^53 microseconds reach to the year 2255.
-    #[expect(clippy::cast_precision_loss)]
+    #[expect(clippy::cast_precision_loss, reason = "exact: 2^53 microseconds reach to the year 2255")]
     let micros = micros as f64;
     micros / 1e6
 }

@@ -10,6 +10,16 @@
 //! - Front: [`cli`], [`error`].
 
 #![forbid(unsafe_code)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it makes traffic in real time and starts programs: it waits, reads clocks and looks at PATH"
+)]
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a command-line tool: what it does goes to stderr, results to stdout"
+)]
+#![expect(clippy::missing_panics_doc, reason = "each `expect` states an invariant that no caller can break")]
 
 pub mod attack;
 pub mod benign;

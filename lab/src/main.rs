@@ -1,6 +1,7 @@
 //! `picket-lab`, the traffic laboratory. See the library for the map.
 
 #![forbid(unsafe_code)]
+#![expect(clippy::print_stderr, reason = "where a command-line tool says why it failed")]
 
 use std::process::ExitCode;
 

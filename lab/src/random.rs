@@ -30,8 +30,11 @@ impl Random {
     pub fn between_log(&mut self, (low, high): (u32, u32), factor: f64) -> u32 {
         let (from, to) = (f64::from(low.max(1)).ln(), f64::from(high.max(1)).ln());
         let value = (from + (to - from) * self.0.f64()).exp() * factor;
-        // Saturates at both ends, which is what a scaled range should do.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "saturates at both ends, which is what a scaled range should do"
+        )]
         let whole = value.round() as u32;
         whole
     }

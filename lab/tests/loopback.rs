@@ -1,4 +1,12 @@
 //! The binary against a real mosquitto on loopback.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test may panic, wait, read the clock and say why it was skipped"
+)]
 
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -1,5 +1,13 @@
 //! A scenario in network namespaces. Needs root with the right to make namespaces, and tcpdump; where these are
 //! missing, each test says so in one line and checks the refusal instead.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test may panic, wait, read the clock and say why it was skipped"
+)]
 
 use std::fs;
 use std::process::{Command, Stdio};

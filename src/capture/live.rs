@@ -118,7 +118,7 @@ impl LiveSource {
     /// Asks every interface without a waiting frame for one, and now and then whether it still exists.
     fn round(&mut self) {
         self.budget = ROUND;
-        if self.checked.elapsed() >= CHECK_EVERY {
+        if monotonic().duration_since(self.checked) >= CHECK_EVERY {
             self.checked = monotonic();
             // Without the list (out of descriptors or memory) things stay as they are for a second.
             if let Ok(present) = present() {
@@ -213,12 +213,14 @@ impl FrameSource for LiveSource {
 }
 
 /// The real-time clock, which also stamps the frames. With [`monotonic`] the only clock on a frame's way.
+#[expect(clippy::disallowed_methods, reason = "the edge: what has the time of frames starts here")]
 fn wall_clock() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::ZERO + since
 }
 
 /// The clock for the pace of checks, which nobody sets.
+#[expect(clippy::disallowed_methods, reason = "the edge: paces the look at interfaces, reaches no frame")]
 fn monotonic() -> Instant {
     Instant::now()
 }

@@ -3,7 +3,6 @@
 use std::io::Write as _;
 
 use super::args::ConfigFile;
-use super::configuration;
 use crate::capture;
 use crate::config::{Config, Overrides, advice};
 use crate::error::ExitError;
@@ -13,7 +12,7 @@ use crate::memory::OwnedMemory;
 const BASE_MIB: usize = 16;
 
 pub(super) fn run(args: &ConfigFile) -> Result<(), ExitError> {
-    let config = configuration(args, &Overrides::default())?;
+    let config = load_or_list_faults(args)?;
     if !config.capture().filter.is_empty() {
         capture::check_filter(&config.capture().filter)?;
     }
@@ -24,6 +23,20 @@ pub(super) fn run(args: &ConfigFile) -> Result<(), ExitError> {
         let _ = writeln!(out, "# note: {advice}");
     }
     Ok(())
+}
+
+/// The configuration; or every fault of it on stdout, a line each, and the error that every command gives.
+fn load_or_list_faults(args: &ConfigFile) -> Result<Config, ExitError> {
+    Config::load(args.config.as_deref(), &Overrides::default()).map_err(|error| {
+        let mut out = std::io::stdout().lock();
+        for fault in error.faults() {
+            // A closed stdout means that nobody reads.
+            let _ = writeln!(out, "{fault}");
+        }
+        let listed = !error.faults().is_empty();
+        let exit = ExitError::from(error);
+        if listed { exit.hint("correct what is listed and check again") } else { exit }
+    })
 }
 
 /// How much memory the daemon will take, and for what.

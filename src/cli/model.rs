@@ -31,6 +31,11 @@ fn show_model(args: &ModelShow) -> Result<(), ExitError> {
 
 impl From<LoadError> for ExitError {
     fn from(error: LoadError) -> Self {
-        Self::new(error.exit_code(), error.to_string())
+        let hint = match error.exit_code() {
+            sysexits::NOINPUT => "check the path",
+            sysexits::DATAERR => "give a model made for this version of picket, such as its models/default.onnx",
+            _ => "please report this with the model",
+        };
+        Self::new(error.exit_code(), error.to_string()).hint(hint)
     }
 }

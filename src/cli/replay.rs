@@ -49,6 +49,7 @@ fn load_model(args: &Replay, config: &Config) -> Result<Option<OnnxScorer>, Exit
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "measures the replay itself; nothing of it reaches the engine")]
 fn replay<S: Scorer>(
     args: &Replay,
     config: &Config,
@@ -65,10 +66,6 @@ fn replay<S: Scorer>(
     let mut memory = OwnedMemory::new();
     let mut engine = Engine::new(settings, memory.lend(), scorer);
     let mut printer = Printer::new(BufWriter::new(io::stdout().lock()), args.output, identity);
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "measures the replay itself; nothing of it reaches the engine"
-    )]
     let started = Instant::now();
     let outcome = offline::drive(&args.files, &mut engine, &mut printer);
     let took = started.elapsed();

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::capture::{LiveOptions, LiveSource};
-use crate::config::{Config, OnMissing, advice};
+use crate::config::{Config, Interface, OnMissing, advice};
 use crate::detect::scorer::NoModel;
 use crate::error::{ExitError, sysexits};
 use crate::model::OnnxScorer;
@@ -94,7 +94,7 @@ pub fn run(config: &Config) -> Result<(), ExitError> {
 }
 
 fn names(config: &Config) -> String {
-    let names: Vec<&str> = config.capture().interfaces.iter().map(|interface| interface.as_str()).collect();
+    let names: Vec<&str> = config.capture().interfaces.iter().map(Interface::as_str).collect();
     names.join(", ")
 }
 
@@ -103,7 +103,7 @@ fn open_capture(config: &Config) -> Result<LiveSource, ExitError> {
     let interfaces = config
         .interfaces_to_capture()
         .map_err(|fault| ExitError::new(sysexits::CONFIG, format!("run: {fault}")))?;
-    let names: Vec<&str> = interfaces.iter().map(|interface| interface.as_str()).collect();
+    let names: Vec<&str> = interfaces.iter().map(Interface::as_str).collect();
     let options = LiveOptions {
         snaplen: capture.snaplen,
         buffer_bytes: capture.buffer_bytes(),

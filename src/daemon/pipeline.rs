@@ -99,6 +99,7 @@ impl Pipeline {
             }
         }
         log::info!("stopping");
+        engine.stop(&mut self.intake);
         Ok(())
     }
 

@@ -4,7 +4,6 @@ use crate::alert::{Alert, ClientId, Detector, Endpoint, EvidenceList, Severity, 
 use crate::decode::Address;
 use crate::detect::class::Class;
 use crate::flow::table::HashKey;
-use crate::limits::INCIDENTS;
 use crate::time::Timestamp;
 
 /// Pace of an incident's messages.
@@ -39,8 +38,9 @@ pub struct Report {
     pub evidence: EvidenceList,
 }
 
+/// An open incident. Public so that the caller can supply the memory.
 #[derive(Clone, Debug)]
-struct Incident {
+pub struct Incident {
     id: u128,
     report: Report,
     first_seen: Timestamp,
@@ -73,8 +73,8 @@ impl Incident {
 
 /// The open incidents. When all places are taken, a worse incident takes the place of the mildest and stalest one.
 #[derive(Debug)]
-pub struct Incidents {
-    open: [Option<Incident>; INCIDENTS],
+pub struct Incidents<'m> {
+    open: &'m mut [Option<Incident>],
     key: HashKey,
     pace: Pace,
     serial: u64,
@@ -82,11 +82,14 @@ pub struct Incidents {
     pub refused: u64,
 }
 
-impl Incidents {
-    /// None open.
+impl<'m> Incidents<'m> {
+    /// None open, in the memory given; of more than 255 places the rest is left unused.
     #[must_use]
-    pub const fn new(key: HashKey, pace: Pace) -> Self {
-        Self { open: [const { None }; INCIDENTS], key, pace, serial: 0, refused: 0 }
+    pub fn new(places: &'m mut [Option<Incident>], key: HashKey, pace: Pace) -> Self {
+        let most = places.len().min(usize::from(u8::MAX));
+        let open = &mut places[..most];
+        open.fill(None);
+        Self { open, key, pace, serial: 0, refused: 0 }
     }
 
     /// How many are open.
@@ -200,7 +203,7 @@ impl Incidents {
         mut emit: impl FnMut(&Alert),
         mut closed: impl FnMut(Address, Class),
     ) {
-        for place in &mut self.open {
+        for place in self.open.iter_mut() {
             if let Some(incident) = place
                 && now.micros_since(incident.last_seen) >= self.pace.close_after
             {
@@ -213,7 +216,7 @@ impl Incidents {
 
     /// Closes everything: the capture has ended.
     pub fn close_all(&mut self, now: Timestamp, mut emit: impl FnMut(&Alert)) {
-        for place in &mut self.open {
+        for place in self.open.iter_mut() {
             if let Some(incident) = place.take() {
                 emit(&incident.alert(State::Closed, now));
             }
@@ -236,6 +239,7 @@ impl HashKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::INCIDENTS;
 
     const PACE: Pace = Pace { update_every: 10_000_000, close_after: 60_000_000 };
 
@@ -255,7 +259,8 @@ mod tests {
 
     #[test]
     fn opens_updates_at_its_pace_escalates_at_once_and_closes() {
-        let mut incidents = Incidents::new(HashKey(1, 2), PACE);
+        let mut places = vec![None; INCIDENTS];
+        let mut incidents = Incidents::new(&mut places, HashKey(1, 2), PACE);
         let mut seen: Vec<(State, u64, Severity)> = Vec::new();
         let mut hint = u8::MAX;
         for (second, severity) in [(0, 1), (1, 1), (5, 2), (6, 1), (16, 1)] {
@@ -281,7 +286,8 @@ mod tests {
 
     #[test]
     fn a_full_table_keeps_the_worst() {
-        let mut incidents = Incidents::new(HashKey(1, 2), PACE);
+        let mut places = vec![None; INCIDENTS];
+        let mut incidents = Incidents::new(&mut places, HashKey(1, 2), PACE);
         let now = Timestamp::from_secs(1);
         for host in 0..INCIDENTS {
             incidents.report(report(host as u8, Severity::Medium), u8::MAX, now, |_| {});

@@ -189,7 +189,7 @@ pub fn publish_flood(host: &mut Host, second: u64, limits: &Thresholds) -> Optio
             ("publish", "packets/10s", all),
             ("publish_retained", "packets/10s", retained),
             ("publish_60s", "packets/60s", host.windows.last60(Counter::Publish)),
-            ("sent", "64 octets/10s", host.windows.last10(Counter::BytesSent)),
+            ("sent", "octets/10s", host.windows.last10(Counter::BytesSent).saturating_mul(64)),
             ("distinct_topics", "topics/60s", topics),
         ],
     ))
@@ -251,17 +251,24 @@ pub fn malformed(host: &mut Host, _second: u64, limits: &Thresholds) -> Option<F
     ))
 }
 
+/// Distinct ports from which no honest program's failures explain them, whatever the number of hosts.
+const MANY_PORTS: u32 = 64;
+
 /// One source tries many ports. To be asked when a connection failed.
+///
+/// A scanner tries many ports of a host. A peer-to-peer program tries many hosts, each at a port of its own, and many
+/// of these are gone: there the ports are about as many as the hosts.
 pub fn tcp_scan(host: &mut Host, second: u64, limits: &Thresholds) -> Option<Finding> {
-    if host.windows.last60(Counter::SynFailed) < limits.tcp_scan_ports {
+    let failed = host.windows.last60(Counter::SynFailed);
+    if failed < limits.tcp_scan_ports {
         return None;
     }
     let ports = host.distinct(Sketch::FailedPorts, second);
-    if ports < limits.tcp_scan_ports {
+    let hosts = host.distinct(Sketch::FailedHosts, second);
+    if ports < limits.tcp_scan_ports || (ports < 2 * hosts && ports < MANY_PORTS) {
         return None;
     }
     let severity = if ports >= 4 * limits.tcp_scan_ports { Severity::High } else { Severity::Medium };
-    let hosts = host.distinct(Sketch::Hosts, second);
     Some(finding(
         Class::TcpScan,
         "tcp_scan",
@@ -269,9 +276,9 @@ pub fn tcp_scan(host: &mut Host, second: u64, limits: &Thresholds) -> Option<Fin
         (ports, limits.tcp_scan_ports),
         &[
             ("distinct_failed_ports", "ports/60s", ports),
-            ("connections_failed", "connections/60s", host.windows.last60(Counter::SynFailed)),
+            ("distinct_failed_hosts", "hosts/60s", hosts),
+            ("connections_failed", "connections/60s", failed),
             ("connections_opened", "connections/60s", host.windows.last60(Counter::Syn)),
-            ("distinct_hosts", "hosts/60s", hosts),
         ],
     ))
 }
@@ -339,6 +346,19 @@ mod tests {
         assert_eq!(malformed(&mut clumsy, 100, &LIMITS).map(|f| f.severity), Some(Severity::Low));
         clumsy.violation_kinds = 0b111;
         assert_eq!(malformed(&mut clumsy, 100, &LIMITS).map(|f| f.severity), Some(Severity::Medium));
+    }
+
+    #[test]
+    fn a_peer_to_peer_program_is_no_scanner() {
+        let mut peers = host(&[(Counter::SynFailed, 40)]);
+        for peer in 0..40 {
+            peers.note(Sketch::FailedPorts, peer, 100);
+            peers.note(Sketch::FailedHosts, peer, 100);
+        }
+        assert_eq!(tcp_scan(&mut peers, 100, &LIMITS), None);
+        // A whole network scanned on every port is one, even so.
+        (40..128).for_each(|port| peers.note(Sketch::FailedPorts, port, 100));
+        assert!(tcp_scan(&mut peers, 100, &LIMITS).is_some());
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::time::Timestamp;
 
 /// Counters kept here; see [`Stats`](super::Stats) for their meaning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Counts {
+pub(super) struct Counts {
     pub(super) hosts_evicted: u64,
     pub(super) clients_evicted: u64,
     pub(super) control_packets: [u64; 16],
@@ -42,7 +42,7 @@ pub struct Knowledge<'m> {
     pub(super) hosts: Table<'m, HostKey, Host, HOST_WAYS>,
     pub(super) host_due: Schedule<'m>,
     pub(super) clients: Table<'m, ClientKey, Client, CLIENT_WAYS>,
-    pub(super) incidents: Incidents,
+    pub(super) incidents: Incidents<'m>,
     pub(super) own_client_ids: Vec<u64, OWN_CLIENT_IDS>,
     pub(super) key: HashKey,
     pub(super) rules: bool,
@@ -193,6 +193,10 @@ impl Knowledge<'_> {
             _ => 1,
         };
         host.suspicion = Some((class, seconds));
+        // Scans apart, the model's classes are about brokers; a host that never spoke to one cannot be guilty of them.
+        if host.server.is_none() && class != Class::TcpScan {
+            return;
+        }
         // Where a rule has already said what it is, the model's opinion of the same traffic adds nothing.
         let others_open =
             host.incidents.iter().enumerate().any(|(i, at)| *at != NO_INCIDENT && i != class as usize);
@@ -200,10 +204,12 @@ impl Knowledge<'_> {
             return;
         }
         let evidence = evidence_of(host);
+        let credentials = host.distinct(Sketch::Credentials, now.as_secs());
+        let guesses = credentials >= self.thresholds.bruteforce_credentials;
         let about = About {
             class,
             detector: Detector::Model,
-            severity: severity_of(class),
+            severity: severity_of(class, guesses),
             confidence: verdict.confidence,
             evidence,
         };
@@ -291,12 +297,12 @@ fn is_explained(class: Class, host: &Host) -> bool {
     class == Class::MqttConnectFlood && (open(Class::MqttBruteforce) || open(Class::MqttSlowDos))
 }
 
-/// How much a class matters when the model says it; it has no thresholds to tell degrees.
-const fn severity_of(class: Class) -> Severity {
+/// How much a class matters when the model says it; it has no thresholds to tell degrees. `guesses` says whether
+/// several credentials were tried: a device that was given a wrong password looks like a guesser but for that.
+const fn severity_of(class: Class, guesses: bool) -> Severity {
     match class {
-        Class::MqttBruteforce | Class::MqttPublishFlood | Class::MqttSlowDos | Class::MqttConnectFlood => {
-            Severity::High
-        }
+        Class::MqttBruteforce if !guesses => Severity::Low,
+        Class::MqttBruteforce | Class::MqttPublishFlood | Class::MqttSlowDos | Class::MqttConnectFlood => Severity::High,
         _ => Severity::Medium,
     }
 }

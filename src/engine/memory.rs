@@ -1,6 +1,7 @@
 //! All memory the engine will ever use, taken by the caller: boxes on a gateway, statics on bare metal, small arrays in tests.
 
 use crate::client::{Client, ClientKey};
+use crate::detect::incident::Incident;
 use crate::flow::connection::Connection;
 use crate::flow::key::FlowKey;
 use crate::flow::ring::Buffer;
@@ -14,6 +15,9 @@ pub type ConnectionSlot = Slot<FlowKey, Connection>;
 pub type HostSlot = Slot<HostKey, Host>;
 /// A place in the client table.
 pub type ClientSlot = Slot<ClientKey, Client>;
+
+/// A place for an open incident.
+pub type IncidentSlot = Option<Incident>;
 
 /// The memory of one engine. The capacities are the lengths; see [`limits`](crate::limits) for the usual ones.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub struct Memory<'m> {
     pub clients: &'m mut [ClientSlot],
     /// One number per client id.
     pub client_tags: &'m mut [u32],
+    /// Open incidents; of more than 255 the rest is left unused.
+    pub incidents: &'m mut [IncidentSlot],
     /// Control packets waiting for their rest.
     pub heads: &'m mut [Buffer<HEAD_BYTES>],
     /// Segments waiting for their turn.

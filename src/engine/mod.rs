@@ -13,7 +13,7 @@ mod tcp;
 
 pub use clock::Clock;
 pub use knowledge::Knowledge;
-pub use memory::{ClientSlot, ConnectionSlot, HostSlot, Memory};
+pub use memory::{ClientSlot, ConnectionSlot, HostSlot, IncidentSlot, Memory};
 pub use stats::Stats;
 
 use core::net::IpAddr;
@@ -107,7 +107,9 @@ pub struct Engine<'m, S> {
     held: HeldRing<'m>,
     knowledge: Knowledge<'m>,
     scorer: S,
-    batch: Vec<(FeatureVector, usize), SCORE_BATCH>,
+    /// Vectors waiting to be scored, and the places of their hosts.
+    batch: Vec<FeatureVector, SCORE_BATCH>,
+    batch_hosts: Vec<usize, SCORE_BATCH>,
     stats: Stats,
     /// The second that is going on; 0 before the first frame.
     second: u64,
@@ -118,20 +120,22 @@ impl<'m, S: Scorer> Engine<'m, S> {
     #[must_use]
     pub fn new(settings: Settings, memory: Memory<'m>, scorer: S) -> Self {
         let key = settings.key;
-        let hosts: Table<'m, HostKey, Host, HOST_WAYS> = Table::new(memory.hosts, memory.host_tags, key);
-        let clients: Table<'m, ClientKey, Client, CLIENT_WAYS> =
-            Table::new(memory.clients, memory.client_tags, key);
+        let Memory { connections, connection_tags, connection_due, .. } = memory;
+        let Memory { hosts, host_tags, host_due, clients, client_tags, .. } = memory;
+        let Memory { incidents, heads, held, .. } = memory;
+        let hosts: Table<'m, HostKey, Host, HOST_WAYS> = Table::new(hosts, host_tags, key);
+        let clients: Table<'m, ClientKey, Client, CLIENT_WAYS> = Table::new(clients, client_tags, key);
         Self {
             clock: Clock::default(),
-            connections: Table::new(memory.connections, memory.connection_tags, key),
-            connection_due: Schedule::new(memory.connection_due),
-            heads: HeadRing::new(memory.heads),
-            held: HeldRing::new(memory.held),
+            connections: Table::new(connections, connection_tags, key),
+            connection_due: Schedule::new(connection_due),
+            heads: HeadRing::new(heads),
+            held: HeldRing::new(held),
             knowledge: Knowledge {
                 hosts,
-                host_due: Schedule::new(memory.host_due),
+                host_due: Schedule::new(host_due),
                 clients,
-                incidents: Incidents::new(key, settings.pace),
+                incidents: Incidents::new(incidents, key, settings.pace),
                 own_client_ids: Vec::new(),
                 key,
                 rules: settings.rules,
@@ -141,6 +145,7 @@ impl<'m, S: Scorer> Engine<'m, S> {
             },
             scorer,
             batch: Vec::new(),
+            batch_hosts: Vec::new(),
             stats: Stats::default(),
             second: 0,
             settings,
@@ -187,6 +192,12 @@ impl<'m, S: Scorer> Engine<'m, S> {
         let end = Timestamp::from_secs(self.second + 1);
         self.end_all(EndReason::Forced, end, sink);
         self.knowledge.close_all_incidents(end, sink);
+    }
+
+    /// The daemon ends: closes every incident, so that nobody waits for more of it. Connections are left as they
+    /// are, since their ends were not seen.
+    pub fn stop<K: Sink>(&mut self, sink: &mut K) {
+        self.knowledge.close_all_incidents(self.clock.now(), sink);
     }
 
     /// The client id of the product's own next connection to its broker: the one connection that says it is not analysed.

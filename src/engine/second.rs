@@ -3,7 +3,6 @@
 use super::{Engine, Sink};
 use crate::detect::rules;
 use crate::detect::scorer::{Scorer, Verdict};
-use crate::features::FeatureVector;
 use crate::features::connection::vector;
 use crate::features::schema::HOST;
 use crate::flow::connection::{Connection, Phase, Speaks};
@@ -22,6 +21,8 @@ impl<S: Scorer> Engine<'_, S> {
     /// Ends every second before that of `now`.
     #[inline]
     pub(super) fn advance<K: Sink>(&mut self, now: Timestamp, sink: &mut K) {
+        // Also within a second: the alerts right after a step of the clock are shown in its new time.
+        self.knowledge.clock_offset = self.clock.offset();
         let target = now.as_secs();
         if self.second == target {
             return;
@@ -31,7 +32,6 @@ impl<S: Scorer> Engine<'_, S> {
 
     #[cold]
     fn step_to<K: Sink>(&mut self, target: u64, now: Timestamp, sink: &mut K) {
-        self.knowledge.clock_offset = self.clock.offset();
         if self.second == 0 {
             // The first frame.
             self.second = target;
@@ -131,18 +131,21 @@ impl<S: Scorer> Engine<'_, S> {
                 continue;
             }
             self.knowledge.host_due.set(index, second + 1);
-            if scores || K::WANTS_VECTORS {
+            if (scores || K::WANTS_VECTORS) && host.is_of_interest() {
                 let vector = host.vector(second);
                 if K::WANTS_VECTORS {
                     sink.host_vector(end, address.ip(), &vector);
                 }
-                // A host that did nothing in this second is looked at every tenth second only.
-                if scores && (was_active || second.is_multiple_of(VECTOR_EVERY_SECS)) {
+                // What a host did is judged in the second it did it: the windows remember an attack for a minute
+                // after its end, which is no fresh evidence. What it holds open is judged every tenth second.
+                let holds = host.gauges.get(Gauge::Sessions) + host.gauges.get(Gauge::Idle) > 0;
+                if scores && (was_active || (holds && second.is_multiple_of(VECTOR_EVERY_SECS))) {
                     if self.batch.is_full() {
                         self.score(end, sink);
                     }
                     // Room was made.
-                    let _ = self.batch.push((vector, index));
+                    let _ = self.batch.push(vector);
+                    let _ = self.batch_hosts.push(index);
                 }
             }
             self.ask_state_rules(index, second, end, was_active, sink);
@@ -188,19 +191,16 @@ impl<S: Scorer> Engine<'_, S> {
         if self.batch.is_empty() {
             return;
         }
-        let mut rows = [FeatureVector::ZERO; SCORE_BATCH];
         let mut verdicts = [Verdict::default(); SCORE_BATCH];
-        let n = self.batch.len();
-        for (row, (vector, _)) in rows.iter_mut().zip(&self.batch) {
-            *row = *vector;
-        }
-        self.scorer.score(&rows[..n], &mut verdicts[..n]);
-        self.stats.scored += n as u64;
-        for (verdict, (_, index)) in verdicts.iter().zip(&self.batch) {
+        let verdicts = verdicts.get_mut(..self.batch.len()).unwrap_or_default();
+        self.scorer.score(&self.batch, verdicts);
+        self.stats.scored += self.batch.len() as u64;
+        for (verdict, index) in verdicts.iter().zip(&self.batch_hosts) {
             if let Some(handle) = self.knowledge.hosts.handle_at(*index) {
                 self.knowledge.report_verdict(*verdict, handle, end, sink);
             }
         }
+        self.batch_hosts.clear();
         self.batch.clear();
     }
 

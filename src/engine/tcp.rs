@@ -136,7 +136,8 @@ impl<S: Scorer> Engine<'_, S> {
         let Some(host) = self.knowledge.host(&mut connection.ends, now) else {
             return;
         };
-        host.mac = packet.src_mac.or(host.mac);
+        // Loopback has a link address of zeros, which names nobody.
+        host.mac = packet.src_mac.filter(|mac| *mac != [0; 6]).or(host.mac);
         host.target = Some(target);
         host.count(Counter::Syn, 1, now.as_secs());
         host.note(Sketch::Hosts, hash, now.as_secs());
@@ -321,9 +322,11 @@ impl<S: Scorer> Engine<'_, S> {
         // Refused, never answered, or opened and dropped without a word; cut short by us proves nothing once answered.
         if unused && (!answered || reason == EndReason::EndOfFlow) && connection.up.stream.is_positioned() {
             let port = self.settings.key.hash(&connection.ends.server.port);
+            let addr = self.settings.key.hash(&connection.ends.server.addr);
             if let Some(host) = self.knowledge.host(&mut connection.ends, now) {
                 host.count(Counter::SynFailed, 1, now.as_secs());
                 host.note(Sketch::FailedPorts, port, now.as_secs());
+                host.note(Sketch::FailedHosts, addr, now.as_secs());
             }
             self.knowledge.ask(rules::tcp_scan, &mut connection.ends, now, sink);
         }

@@ -8,7 +8,7 @@ use super::ring::{Ring, Ticket};
 use crate::limits::HELD_BYTES;
 
 /// Segments one direction may hold back.
-const MAX_HELD: usize = 6;
+const MAX_HELD: usize = 4;
 /// A segment further ahead than this is taken as a new position, not as early: larger than any window seen on a LAN.
 const MAX_AHEAD: u32 = 4 << 20;
 
@@ -190,13 +190,16 @@ impl Stream {
             return;
         }
         let whole = u32::try_from(payload.len()).is_ok_and(|len| len == wire_len);
-        if whole && seq.wrapping_sub(next) <= MAX_AHEAD && !self.held.is_full() {
-            if let Some(ticket) = ring.put(payload) {
-                stats.held += 1;
-                // Room was checked above.
-                let _ = self.held.push(Held { seq, len: wire_len, ticket });
-                return;
-            }
+        let in_reach = seq.wrapping_sub(next) <= MAX_AHEAD;
+        if whole
+            && in_reach
+            && !self.held.is_full()
+            && let Some(ticket) = ring.put(payload)
+        {
+            stats.held += 1;
+            // Room was checked above.
+            let _ = self.held.push(Held { seq, len: wire_len, ticket });
+            return;
         }
         // It cannot be held: everything held before it goes on first, then the gap, then this segment.
         while let Some(first) = self.first_held() {

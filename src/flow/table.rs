@@ -125,7 +125,7 @@ impl<'m, K: Eq + Hash + Copy, V: Worth, const WAYS: usize> Table<'m, K, V, WAYS>
     fn place(&self, key: &K) -> (usize, u32) {
         let hash = self.key.hash(key);
         // The low half chooses the set, the high half is the tag that saves comparing keys.
-        let set = (hash as usize) & self.set_mask;
+        let set = (hash & 0xffff_ffff) as usize & self.set_mask;
         (set * WAYS, (hash >> 32) as u32)
     }
 
@@ -211,8 +211,8 @@ impl<'m, K: Eq + Hash + Copy, V: Worth, const WAYS: usize> Table<'m, K, V, WAYS>
 }
 
 fn handle(index: usize, generation: u32) -> Handle {
-    // Tables are far smaller than 2^32 places.
-    Handle { index: index as u32, generation }
+    // Tables are far smaller than 2^32 places; a place beyond would be one that is never found.
+    Handle { index: u32::try_from(index).unwrap_or(u32::MAX), generation }
 }
 
 #[cfg(test)]

@@ -111,6 +111,15 @@ impl Host {
         self.incidents.iter().any(|index| *index != NO_INCIDENT)
     }
 
+    /// Whether it has lately spoken MQTT or failed to connect: only then is there anything for the model to judge. A
+    /// host that merely browses is nobody the model was trained on.
+    #[must_use]
+    pub fn is_of_interest(&self) -> bool {
+        let spoke = self.windows.last60(Counter::SegmentsSent) + self.windows.last60(Counter::SegmentsReceived);
+        spoke + self.windows.last60(Counter::SynFailed) > 0
+            || self.gauges.get(gauge::Gauge::Sessions) + self.gauges.get(gauge::Gauge::Idle) > 0
+    }
+
     /// The feature vector over the windows that end with `second`.
     pub fn vector(&mut self, second: u64) -> FeatureVector {
         let mut vector = FeatureVector::ZERO;

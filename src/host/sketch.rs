@@ -8,6 +8,8 @@ pub enum Sketch {
     FailedPorts,
     /// Hosts to which connections were opened.
     Hosts,
+    /// Hosts of failed connections.
+    FailedHosts,
     /// Client ids connected as.
     ClientIds,
     /// Keyed hashes of user name and password.
@@ -24,12 +26,14 @@ impl Sketch {
 /// Places per sketch. With `m` places and `n` distinct values about `m (1 - e^(-n/m))` places are taken:
 /// 9.7 of 10, 49 of 64, all 128 only beyond 600. A threshold on the places taken is thus never passed too early.
 const PLACES: usize = 128;
+/// The bits of a hash that name a place.
+const PLACE_BITS: u64 = PLACES as u64 - 1;
 /// The window in seconds.
 const WINDOW: u8 = 60;
 /// A place never taken.
 const NEVER: u8 = u8::MAX;
 /// Seconds are kept modulo this, so that [`NEVER`] stays free.
-const CYCLE: u64 = 255;
+const CYCLE: u64 = NEVER as u64;
 
 /// Distinct values over the last 60 seconds: each value's hash names a place, which keeps the second it was last taken in.
 ///
@@ -46,7 +50,7 @@ impl Distinct {
     /// Notes a value by its hash.
     #[inline]
     pub fn note(&mut self, hash: u64, second: u64) {
-        if let Some(place) = self.last.get_mut(hash as usize % PLACES) {
+        if let Some(place) = self.last.get_mut((hash & PLACE_BITS) as usize) {
             *place = (second % CYCLE) as u8;
         }
     }
@@ -56,17 +60,16 @@ impl Distinct {
     #[must_use]
     pub fn count(&mut self, second: u64) -> u32 {
         let now = (second % CYCLE) as u8;
-        let mut count = 0;
+        // At most 128; without branches, so that sixteen places are looked at in one instruction.
+        let mut count = 0u8;
         for place in &mut self.last {
-            let age = if now >= *place { now - *place } else { now + (CYCLE as u8 - *place) };
-            let fresh = *place != NEVER && age < WINDOW;
-            if fresh {
-                count += 1;
-            } else {
-                *place = NEVER;
-            }
+            // The age modulo 255; beyond the wrap one less, since the cycle has 255 seconds and not 256.
+            let age = now.wrapping_sub(*place).wrapping_sub(u8::from(*place > now));
+            let fresh = (*place != NEVER) & (age < WINDOW);
+            count += u8::from(fresh);
+            *place = if fresh { *place } else { NEVER };
         }
-        count
+        u32::from(count)
     }
 
     /// Forgets everything.

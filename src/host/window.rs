@@ -137,9 +137,16 @@ impl Windows {
     }
 }
 
+/// Where the bucket of a second (or stride) lies in a ring of `N`.
+#[inline]
+fn place<const N: usize>(now: u64) -> usize {
+    // A remainder of N fits where N does.
+    usize::try_from(now % N as u64).unwrap_or_default()
+}
+
 /// Empties the bucket that begins now and takes what was in it out of the sums.
 fn forget<const N: usize>(buckets: &mut Buckets<N>, now: u64, sums: &mut [u32; Counter::COUNT]) {
-    let Some(leaving) = buckets.get_mut((now % N as u64) as usize) else { return };
+    let Some(leaving) = buckets.get_mut(place::<N>(now)) else { return };
     for (sum, value) in sums.iter_mut().zip(leaving.iter()) {
         *sum -= u32::from(*value);
     }
@@ -155,7 +162,7 @@ fn add<const N: usize>(
     n: u32,
 ) {
     let index = counter as usize;
-    let Some(bucket) = buckets.get_mut((now % N as u64) as usize) else { return };
+    let Some(bucket) = buckets.get_mut(place::<N>(now)) else { return };
     let before = bucket[index];
     let after = u16::try_from(u32::from(before).saturating_add(n)).unwrap_or(u16::MAX);
     bucket[index] = after;

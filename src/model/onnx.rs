@@ -86,41 +86,49 @@ impl OnnxScorer {
         self.counts
     }
 
-    /// The probabilities of `rows`, all of which must be finite: for each row `benign` first, then the classes
-    /// of [`ModelInfo::reported`].
-    fn probabilities(&mut self, rows: &[FeatureVector]) -> Option<Vec<f32>> {
+    /// The logits of `rows` rows, whose values, all finite, stand one after another: for each row `benign` first, then
+    /// the classes of [`ModelInfo::reported`].
+    fn logits(&mut self, values: &[f32], rows: usize) -> Option<Vec<f32>> {
         let width = self.metadata.schema.width();
-        let values: Vec<f32> = rows.iter().flat_map(|row| row.row(width)).copied().collect();
         let state = &mut self.state;
         let outcome = guarded(|| {
-            let input = Tensor::from_shape(&[rows.len(), width], &values)?;
+            let input = Tensor::from_shape(&[rows, width], values)?;
             let output = state.run(tvec!(input.into()))?;
             let logits = output.first().context("the plan has one output")?;
             Ok(logits.try_as_plain_ram()?.as_slice::<f32>()?.to_vec())
         });
-        let classes = self.metadata.classes();
         let fits = |logits: &Vec<f32>| {
-            logits.len() == rows.len() * classes && logits.iter().all(|logit| logit.is_finite())
+            logits.len() == rows * self.metadata.classes() && logits.iter().all(|logit| logit.is_finite())
         };
-        let mut probabilities = outcome.ok().filter(fits);
-        if let Some(values) = &mut probabilities {
-            values.chunks_exact_mut(classes).for_each(build::softmax);
-        } else if let Ok(fresh) = guarded(|| self.plan.spawn()) {
+        let logits = outcome.ok().filter(fits);
+        if logits.is_none()
+            && let Ok(fresh) = guarded(|| self.plan.spawn())
+        {
             // The old state failed half way and may hold anything.
             self.state = fresh;
         }
-        probabilities
+        logits
     }
 
     /// The probabilities of one row, or `None` when it is not finite or tract fails. For the self-test and
     /// for diagnosis; [`Scorer::score`] is the way to score many.
     pub fn explain(&mut self, row: &FeatureVector) -> Option<Vec<f32>> {
-        let finite = row.row(self.metadata.schema.width()).iter().all(|value| value.is_finite());
-        finite.then(|| self.probabilities(core::slice::from_ref(row))).flatten()
+        let values = row.row(self.metadata.schema.width());
+        let finite = values.iter().all(|value| value.is_finite());
+        let mut probabilities = finite.then(|| self.logits(values, 1)).flatten()?;
+        build::softmax(&mut probabilities);
+        Some(probabilities)
     }
 
-    /// The most probable hostile class, when it reaches its threshold.
-    fn verdict(&self, probabilities: &[f32]) -> Verdict {
+    /// The most probable hostile class, when it reaches its threshold. Makes probabilities of the logits.
+    fn verdict(&self, logits: &mut [f32]) -> Verdict {
+        // Where benign is ahead every other class has at most one half: the usual case, and cheap to see.
+        let benign_leads = logits.split_first().is_some_and(|(benign, hostile)| hostile.iter().all(|h| h <= benign));
+        if benign_leads && self.metadata.reported.iter().all(|reported| reported.threshold > 0.5) {
+            return Verdict::default();
+        }
+        build::softmax(logits);
+        let probabilities = &*logits;
         let hostile = probabilities.iter().skip(1).zip(&self.metadata.reported);
         hostile
             .filter(|(probability, reported)| **probability >= reported.threshold)
@@ -132,7 +140,7 @@ impl OnnxScorer {
     /// Scores at most [`SCORE_BATCH`] rows.
     fn score_batch(&mut self, rows: &[FeatureVector], verdicts: &mut [Verdict]) {
         let width = self.metadata.schema.width();
-        let mut fit = Vec::with_capacity(rows.len());
+        let mut fit = Vec::with_capacity(rows.len() * width);
         let mut places = Vec::with_capacity(rows.len());
         for (place, row) in rows.iter().enumerate() {
             let values = row.row(width);
@@ -141,18 +149,18 @@ impl OnnxScorer {
             } else if self.metadata.novelty.as_ref().is_some_and(|novelty| novelty.is_novel(values)) {
                 self.counts.novel += 1;
             } else {
-                fit.push(*row);
+                fit.extend_from_slice(values);
                 places.push(place);
             }
         }
-        if fit.is_empty() {
+        if places.is_empty() {
             return;
         }
-        let Some(probabilities) = self.probabilities(&fit) else {
-            self.counts.failed += fit.len() as u64;
+        let Some(mut logits) = self.logits(&fit, places.len()) else {
+            self.counts.failed += places.len() as u64;
             return;
         };
-        for (place, row) in places.into_iter().zip(probabilities.chunks_exact(self.metadata.classes())) {
+        for (place, row) in places.into_iter().zip(logits.chunks_exact_mut(self.metadata.classes())) {
             let verdict = self.verdict(row);
             if let Some(slot) = verdicts.get_mut(place) {
                 *slot = verdict;

@@ -68,7 +68,7 @@ impl Constant {
     }
 
     /// The type's name in ONNX.
-    pub const fn type_name(&self) -> &'static str {
+    pub(super) const fn type_name(&self) -> &'static str {
         match self.elements {
             Elements::Float(_) => "float",
             Elements::Int8(_) => "int8",

@@ -216,7 +216,7 @@ mod tests {
         let (accepted, none) = ack(&[1, 0]);
         assert_eq!(accepted, Some(ConnAck { session_present: true, code: 0 }));
         assert!(none.is_empty());
-        assert!(ack(&[0, 5, 0]).0.is_some_and(|a| a.refuses_credentials()));
+        assert!(ack(&[0, 5, 0]).0.is_some_and(ConnAck::refuses_credentials));
         assert!(ack(&[0, 3]).0.is_some_and(|a| a.refuses() && !a.refuses_credentials()));
         assert!(ack(&[2, 0]).1.has(Violation::ConnAck));
         assert!(ack(&[0]).1.has(Violation::Truncated));

@@ -27,12 +27,23 @@ pub enum Item<'a> {
 enum State {
     /// At a boundary, with the first octets of a fixed header that was split (0 to 4 of them).
     Header { octets: [u8; 4], len: u8 },
-    /// In a packet whose head waits in the ring. `missing` octets of the packet are still to come.
-    Head { first: u8, remaining_length: u32, missing: u32, ticket: Option<Ticket> },
+    /// In a packet whose head waits in the ring.
+    Head(Waiting),
     /// In a packet that was handed on already.
     Skip { missing: u32 },
     /// Boundaries lost.
     Lost,
+}
+
+/// A packet that is not complete.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Waiting {
+    first: u8,
+    remaining_length: u32,
+    /// Octets still to come.
+    missing: u32,
+    /// Where its head is; `None` when it did not fit.
+    ticket: Option<Ticket>,
 }
 
 /// The state of one direction of one connection.
@@ -59,14 +70,9 @@ impl Framer {
     pub fn push(&mut self, mut octets: &[u8], ring: &mut HeadRing<'_>, found: &mut impl FnMut(Item<'_>)) {
         while !octets.is_empty() {
             octets = match self.state {
-                State::Header { octets: kept, len: 0 } => {
-                    let _ = kept;
-                    self.at_boundary(octets, ring, found)
-                }
+                State::Header { len: 0, .. } => self.at_boundary(octets, ring, found),
                 State::Header { octets: kept, len } => self.in_header(kept, len, octets, ring, found),
-                State::Head { first, remaining_length, missing, ticket } => {
-                    self.in_head(first, remaining_length, missing, ticket, octets, ring, found)
-                }
+                State::Head(waiting) => self.in_head(waiting, octets, ring, found),
                 State::Skip { missing } => self.in_skip(missing, octets),
                 State::Lost => self.resynchronise(octets, found),
             };
@@ -78,7 +84,7 @@ impl Framer {
         self.state = match self.state {
             State::Skip { missing } if len < missing => State::Skip { missing: missing - len },
             State::Skip { missing } if len == missing => BOUNDARY,
-            State::Head { first, remaining_length, missing, ticket } => {
+            State::Head(Waiting { first, remaining_length, missing, ticket }) => {
                 // What was captured of the head is all there will be.
                 let head = ticket.and_then(|ticket| ring.get(ticket)).unwrap_or_default();
                 found(Item::Packet(RawPacket { first, remaining_length, head }));
@@ -111,8 +117,12 @@ impl Framer {
             Varint::Incomplete => {
                 // At most the first octet and three of the length.
                 let mut kept = [0; 4];
-                kept.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
-                self.state = State::Header { octets: kept, len: octets.len().min(4) as u8 };
+                let mut len = 0;
+                for (to, from) in kept.iter_mut().zip(octets) {
+                    *to = *from;
+                    len += 1;
+                }
+                self.state = State::Header { octets: kept, len };
                 &[]
             }
             Varint::TooLong => {
@@ -183,21 +193,20 @@ impl Framer {
             self.state = State::Skip { missing };
             found(Item::Packet(RawPacket { first, remaining_length, head: octets }));
         } else {
-            self.state = State::Head { first, remaining_length, missing, ticket: ring.put(octets) };
+            let waiting = Waiting { first, remaining_length, missing, ticket: ring.put(octets) };
+            self.state = State::Head(waiting);
         }
         &[]
     }
 
     fn in_head<'o>(
         &mut self,
-        first: u8,
-        remaining_length: u32,
-        missing: u32,
-        ticket: Option<Ticket>,
+        waiting: Waiting,
         octets: &'o [u8],
         ring: &mut HeadRing<'_>,
         found: &mut impl FnMut(Item<'_>),
     ) -> &'o [u8] {
+        let Waiting { first, remaining_length, missing, ticket } = waiting;
         let (mine, rest) = octets.split_at_checked(missing as usize).unwrap_or((octets, &[]));
         let kept = ticket.and_then(|ticket| ring.extend(ticket, mine));
         let missing = missing.saturating_sub(count(mine.len()));
@@ -208,7 +217,7 @@ impl Framer {
             found(Item::Packet(RawPacket { first, remaining_length, head: head.unwrap_or_default() }));
             self.state = if missing == 0 { BOUNDARY } else { State::Skip { missing } };
         } else {
-            self.state = State::Head { first, remaining_length, missing, ticket };
+            self.state = State::Head(Waiting { missing, ..waiting });
         }
         rest
     }

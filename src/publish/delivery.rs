@@ -265,6 +265,7 @@ impl Delivery {
         own_client_id: OwnClientId,
     ) -> Result<(Self, Intake, Handle), DeliveryError> {
         let (topics, sensor) = (Topics::new(&identity.sensor), identity.sensor.clone());
+        let status_every = publisher.as_ref().map(|config| config.status_every);
         let connector = publisher
             .map(|config| {
                 let (topic, board) = (topics.status(), board.clone());
@@ -282,7 +283,7 @@ impl Delivery {
             board.clone(),
             Arc::clone(&shared),
             stop.clone(),
-            connector.is_some(),
+            status_every,
         );
         let deliver = thread::Builder::new()
             .name("picket-deliver".to_owned())

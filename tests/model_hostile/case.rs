@@ -6,44 +6,44 @@ use tract_onnx::pb::{AttributeProto, ModelProto, NodeProto, TensorProto, type_pr
 use crate::model_support::{changed, graph};
 
 /// A file and words that its refusal must contain.
-pub struct Case {
-    pub what: &'static str,
-    pub bytes: Vec<u8>,
-    pub reason: &'static str,
+pub(crate) struct Case {
+    pub(crate) what: &'static str,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) reason: &'static str,
 }
 
-pub fn case(what: &'static str, reason: &'static str, change: impl FnOnce(&mut ModelProto)) -> Case {
+pub(crate) fn case(what: &'static str, reason: &'static str, change: impl FnOnce(&mut ModelProto)) -> Case {
     Case { what, bytes: changed(change), reason }
 }
 
-pub fn bytes(what: &'static str, reason: &'static str, bytes: Vec<u8>) -> Case {
+pub(crate) fn bytes(what: &'static str, reason: &'static str, bytes: Vec<u8>) -> Case {
     Case { what, bytes, reason }
 }
 
 /// The node of that operator, the first of them.
-pub fn of<'a>(model: &'a mut ModelProto, op: &str) -> &'a mut NodeProto {
+pub(crate) fn of<'a>(model: &'a mut ModelProto, op: &str) -> &'a mut NodeProto {
     graph(model).node.iter_mut().find(|node| node.op_type == op).unwrap()
 }
 
 /// The initialiser of that name.
-pub fn constant<'a>(model: &'a mut ModelProto, name: &str) -> &'a mut TensorProto {
+pub(crate) fn constant<'a>(model: &'a mut ModelProto, name: &str) -> &'a mut TensorProto {
     graph(model).initializer.iter_mut().find(|tensor| tensor.name == name).unwrap()
 }
 
 /// Replaces an initialiser.
-pub fn replace(model: &mut ModelProto, tensor: TensorProto) {
+pub(crate) fn replace(model: &mut ModelProto, tensor: TensorProto) {
     let place = constant(model, &tensor.name);
     *place = tensor;
 }
 
 /// The type of the graph's input.
-pub fn input_type(model: &mut ModelProto) -> &mut type_proto::Tensor {
+pub(crate) fn input_type(model: &mut ModelProto) -> &mut type_proto::Tensor {
     let value = graph(model).input[0].r#type.as_mut().unwrap().value.as_mut().unwrap();
     let type_proto::Value::TensorType(tensor) = value;
     tensor
 }
 
-pub fn ints(name: &str, values: &[i64]) -> AttributeProto {
+pub(crate) fn ints(name: &str, values: &[i64]) -> AttributeProto {
     AttributeProto {
         name: name.into(),
         r#type: AttributeType::Ints.into(),
@@ -52,7 +52,7 @@ pub fn ints(name: &str, values: &[i64]) -> AttributeProto {
     }
 }
 
-pub fn int(name: &str, value: i64) -> AttributeProto {
+pub(crate) fn int(name: &str, value: i64) -> AttributeProto {
     AttributeProto {
         name: name.into(),
         r#type: AttributeType::Int.into(),

@@ -9,7 +9,7 @@ use crate::case::{Case, case, constant, input_type, int, ints, of, replace};
 use crate::model_support::{floats, graph, node, port, raw};
 
 /// The graph as a whole and its ports.
-pub fn graph_cases() -> Vec<Case> {
+pub(crate) fn graph_cases() -> Vec<Case> {
     vec![
         case("no graph", "the model has no graph", |m| m.graph = None),
         case("no node", "the graph has no node", |m| graph(m).node.clear()),
@@ -69,7 +69,7 @@ pub fn graph_cases() -> Vec<Case> {
 }
 
 /// Initialisers.
-pub fn tensor_cases() -> Vec<Case> {
+pub(crate) fn tensor_cases() -> Vec<Case> {
     vec![
         case("a missing constant", "\"one\" is not an initialiser", |m| {
             graph(m).initializer.retain(|tensor| tensor.name != "one");
@@ -117,7 +117,7 @@ pub fn tensor_cases() -> Vec<Case> {
 }
 
 /// Operators and wiring.
-pub fn wiring_cases() -> Vec<Case> {
+pub(crate) fn wiring_cases() -> Vec<Case> {
     let op = |name: &'static str| move |m: &mut ModelProto| of(m, "Relu").op_type = name.into();
     vec![
         case("a loop", "(\"Loop\"): the operator is not accepted", op("Loop")),
@@ -183,7 +183,7 @@ pub fn wiring_cases() -> Vec<Case> {
 }
 
 /// Constants of nodes.
-pub fn node_cases() -> Vec<Case> {
+pub(crate) fn node_cases() -> Vec<Case> {
     vec![
         case("a scale of zero", "its scale is 0, not between", |m| replace(m, floats("scale0", &[], &[0.0]))),
         case("a negative scale", "its scale is -1, not between", |m| {
@@ -272,7 +272,7 @@ pub fn node_cases() -> Vec<Case> {
 }
 
 /// Attributes of nodes.
-pub fn attribute_cases() -> Vec<Case> {
+pub(crate) fn attribute_cases() -> Vec<Case> {
     let attribute = |attribute: AttributeProto| {
         move |m: &mut ModelProto| of(m, "QLinearConv").attribute = vec![attribute]
     };

@@ -2,6 +2,14 @@
 //!
 //! Every file is the valid one of `model_support` with one thing changed, so that nothing else can be the
 //! reason.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test may panic, wait, read the clock and say why it was skipped"
+)]
 
 mod case;
 mod inside;

@@ -13,7 +13,7 @@ use crate::case::{Case, bytes, case, constant, input_type, of};
 use crate::model_support::{good, graph, port, set_metadata};
 
 /// The file and its encoding.
-pub fn encoding_cases() -> Vec<Case> {
+pub(crate) fn encoding_cases() -> Vec<Case> {
     let whole = good().encode_to_vec();
     let half = whole[..whole.len() / 2].to_vec();
     let mut state = 7u32;
@@ -100,7 +100,7 @@ pub fn encoding_cases() -> Vec<Case> {
 }
 
 /// What the model says of itself.
-pub fn metadata_cases() -> Vec<Case> {
+pub(crate) fn metadata_cases() -> Vec<Case> {
     let set = |key: &'static str, value: &'static str| move |m: &mut ModelProto| set_metadata(m, key, value);
     vec![
         case("no metadata", "picket.schema is missing", |m| m.metadata_props.clear()),

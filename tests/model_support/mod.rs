@@ -1,6 +1,7 @@
 //! A small valid model, built here from the current host schema, so that no file has to follow the schema.
 //!
 //! Its shape is that of an exported one: log1p, standardise, clip, int8, two layers, softmax.
+#![allow(unreachable_pub, reason = "shared by test binaries, none of which exports anything")]
 
 use picket::features::schema::HOST;
 use prost::Message as _;

@@ -157,6 +157,16 @@ impl Subscriber {
     }
 }
 
+/// Publishes a retained message as somebody else would.
+pub fn retain(port: u16, topic: &str, payload: &str) {
+    let mut options = MqttOptions::new("somebody", "127.0.0.1", port);
+    options.set_outgoing_inflight_upper_limit(10);
+    let (client, mut connection) = Client::new(options, 10);
+    client.try_publish(topic, QoS::AtLeastOnce, true, payload.to_owned()).unwrap();
+    let acknowledged = connection.iter().any(|event| matches!(event, Ok(Event::Incoming(Packet::PubAck(_)))));
+    assert!(acknowledged);
+}
+
 /// What a client that comes now finds retained on `topic`.
 pub fn retained(port: u16, topic: &str) -> Option<String> {
     let mut options = MqttOptions::new("late", "127.0.0.1", port);

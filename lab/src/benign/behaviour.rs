@@ -184,8 +184,11 @@ impl<'a> Behaviour<'a> {
 
     fn payload(&mut self) -> Vec<u8> {
         let mean = f64::from(self.device.payload);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        // payloads are small positive numbers
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "payloads are small positive numbers"
+        )]
         let length = (mean * self.random.between_f64((0.7, 1.3))) as usize;
         if self.device.profile == Profile::Camera {
             let mut frame = vec![0; length];

@@ -31,12 +31,12 @@ pub(super) struct Flow {
 
 impl Flow {
     /// The graph's input: any finite numbers. The scorer lets no others in.
-    pub const fn start(columns: usize) -> Self {
+    pub(super) const fn start(columns: usize) -> Self {
         Self { columns, kind: Kind::Real(Range::FINITE) }
     }
 
     /// Columns at this point.
-    pub const fn columns(&self) -> usize {
+    pub(super) const fn columns(&self) -> usize {
         self.columns
     }
 

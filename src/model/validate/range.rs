@@ -11,7 +11,7 @@ pub(super) struct Range {
 
 impl Range {
     /// Every finite float.
-    pub const FINITE: Self = Self { low: -(f32::MAX as f64), high: f32::MAX as f64 };
+    pub(super) const FINITE: Self = Self { low: -(f32::MAX as f64), high: f32::MAX as f64 };
 
     /// Of a float32 result: refused when it may overflow to infinity.
     fn new(low: f64, high: f64) -> Result<Self, NodeFault> {
@@ -22,19 +22,19 @@ impl Range {
     }
 
     /// Of `x + c` for each `c`.
-    pub fn plus(self, constants: &[f32]) -> Result<Self, NodeFault> {
+    pub(super) fn plus(self, constants: &[f32]) -> Result<Self, NodeFault> {
         let c = Self::of(constants);
         Self::new(self.low + c.low, self.high + c.high)
     }
 
     /// Of `x - c` for each `c`.
-    pub fn minus(self, constants: &[f32]) -> Result<Self, NodeFault> {
+    pub(super) fn minus(self, constants: &[f32]) -> Result<Self, NodeFault> {
         let c = Self::of(constants);
         Self::new(self.low - c.high, self.high - c.low)
     }
 
     /// Of `x * c` for each `c`.
-    pub fn times(self, constants: &[f32]) -> Result<Self, NodeFault> {
+    pub(super) fn times(self, constants: &[f32]) -> Result<Self, NodeFault> {
         let c = Self::of(constants);
         let corners = [self.low * c.low, self.low * c.high, self.high * c.low, self.high * c.high];
         Self::new(
@@ -44,7 +44,7 @@ impl Range {
     }
 
     /// Of `ln x`, which asks for positive `x`.
-    pub fn log(self) -> Result<Self, NodeFault> {
+    pub(super) fn log(self) -> Result<Self, NodeFault> {
         if self.low < f64::from(f32::MIN_POSITIVE) {
             return Err(NodeFault::Range {
                 low: self.low,
@@ -56,12 +56,12 @@ impl Range {
     }
 
     /// Into `min..=max`.
-    pub const fn clip(self, min: f64, max: f64) -> Self {
+    pub(super) const fn clip(self, min: f64, max: f64) -> Self {
         Self { low: self.low.clamp(min, max), high: self.high.clamp(min, max) }
     }
 
     /// The greatest magnitude.
-    pub const fn magnitude(self) -> f64 {
+    pub(super) const fn magnitude(self) -> f64 {
         self.low.abs().max(self.high.abs())
     }
 

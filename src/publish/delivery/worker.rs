@@ -50,8 +50,10 @@ pub(super) struct Worker {
     window: Window,
     /// Documents up to here were given to the present connection or passed over.
     cursor: u64,
-    /// The edition of the status that the present connection has seen.
-    status_sent: Option<u64>,
+    /// The edition of the status that the present connection has seen, and when.
+    status_sent: Option<(u64, Instant)>,
+    /// How often it is repeated.
+    status_every: Duration,
     /// When refused documents are given once more, and how long the next time.
     retry_refused: Option<Instant>,
     refused_pause: Duration,
@@ -68,7 +70,7 @@ impl Worker {
         board: Board,
         shared: Arc<Shared>,
         stop: Stop,
-        publishes: bool,
+        status_every: Option<Duration>,
     ) -> Self {
         let worker = Self {
             store,
@@ -85,13 +87,15 @@ impl Worker {
             window: Window::default(),
             cursor: 0,
             status_sent: None,
+            status_every: status_every.unwrap_or(Duration::MAX),
             retry_refused: None,
             refused_pause: REFUSED_RETRY.0,
             ending: None,
         };
         worker.post_store(report);
         worker.board.post(|health| {
-            health.broker = Part::plain(if publishes { Condition::Starting } else { Condition::Off });
+            health.broker =
+                Part::plain(if status_every.is_some() { Condition::Starting } else { Condition::Off });
         });
         worker.count(|_| {});
         worker
@@ -338,11 +342,12 @@ impl Worker {
             return;
         }
         let edition = self.board.edition();
-        if self.status_sent != Some(edition)
+        let is_fresh = |(sent, at): (u64, Instant)| sent == edition && at.elapsed() < self.status_every;
+        if !self.status_sent.is_some_and(is_fresh)
             && sender.publish(&self.topics.status(), &self.board.online().to_json(), Manner::Retained)
         {
             self.window.give(Tag::Status);
-            self.status_sent = Some(edition);
+            self.status_sent = Some((edition, Instant::now()));
         }
         if self.retry_refused.is_some_and(|at| at <= Instant::now()) {
             self.retry_refused = None;

@@ -7,10 +7,14 @@
 
 use core::hint::black_box;
 
+use picket::alert::Alert;
 use picket::detect::class::Class;
-use picket::detect::scorer::{NoModel, Scorer, Verdict};
+use picket::detect::scorer::NoModel;
+use picket::engine::{ClientSlot, ConnectionSlot, Engine, HostSlot, IncidentSlot, Memory, Settings, Sink};
 use picket::features::FeatureVector;
-use picket::features::schema::HOST;
+use picket::flow::ring::Buffer;
+use picket::frame::{Frame, LinkType};
+use picket::limits::{CLIENT_WAYS, CONNECTION_WAYS, HEAD_BYTES, HELD_BYTES, HOST_WAYS};
 use picket::time::Timestamp;
 
 #[cfg(feature = "needs-alloc")]
@@ -30,13 +34,77 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
 
+/// One set of everything: the smallest memory an engine accepts.
+struct Arrays {
+    connections: [ConnectionSlot; CONNECTION_WAYS],
+    connection_tags: [u32; CONNECTION_WAYS],
+    connection_due: [u32; CONNECTION_WAYS],
+    hosts: [HostSlot; HOST_WAYS],
+    host_tags: [u32; HOST_WAYS],
+    host_due: [u32; HOST_WAYS],
+    clients: [ClientSlot; CLIENT_WAYS],
+    client_tags: [u32; CLIENT_WAYS],
+    incidents: [IncidentSlot; 1],
+    heads: [Buffer<HEAD_BYTES>; 1],
+    held: [Buffer<HELD_BYTES>; 1],
+}
+
+impl Arrays {
+    const EMPTY: Self = Self {
+        connections: [ConnectionSlot::EMPTY; CONNECTION_WAYS],
+        connection_tags: [0; CONNECTION_WAYS],
+        connection_due: [0; CONNECTION_WAYS],
+        hosts: [HostSlot::EMPTY; HOST_WAYS],
+        host_tags: [0; HOST_WAYS],
+        host_due: [0; HOST_WAYS],
+        clients: [ClientSlot::EMPTY; CLIENT_WAYS],
+        client_tags: [0; CLIENT_WAYS],
+        incidents: [const { None }; 1],
+        heads: [Buffer::EMPTY; 1],
+        held: [Buffer::EMPTY; 1],
+    };
+}
+
+/// Asks for everything an engine can give, so that all of it is linked.
+struct Everything;
+
+impl Sink for Everything {
+    const WANTS_VECTORS: bool = true;
+
+    fn alert(&mut self, alert: &Alert) {
+        black_box(alert);
+    }
+
+    fn host_vector(&mut self, ts: Timestamp, host: core::net::IpAddr, vector: &FeatureVector) {
+        black_box((ts, host, vector));
+    }
+}
+
 /// Where the linker begins.
 #[unsafe(no_mangle)]
 pub extern "C" fn _start() -> ! {
-    let rows = [FeatureVector::ZERO];
-    let mut verdicts = [Verdict::default()];
-    black_box(NoModel).score(black_box(&rows), &mut verdicts);
-    black_box((verdicts, rows[0].row(HOST.width()), Class::from_name(black_box("anomaly")), Timestamp::ZERO));
+    let mut arrays = Arrays::EMPTY;
+    let memory = Memory {
+        connections: &mut arrays.connections,
+        connection_tags: &mut arrays.connection_tags,
+        connection_due: &mut arrays.connection_due,
+        hosts: &mut arrays.hosts,
+        host_tags: &mut arrays.host_tags,
+        host_due: &mut arrays.host_due,
+        clients: &mut arrays.clients,
+        client_tags: &mut arrays.client_tags,
+        incidents: &mut arrays.incidents,
+        heads: &mut arrays.heads,
+        held: &mut arrays.held,
+    };
+    let mut engine = Engine::new(Settings::default(), memory, NoModel);
+    let data: &[u8] = black_box(&[0; 60]);
+    let frame =
+        Frame { ts: Timestamp::from_secs(1), link: LinkType::from_number(black_box(1)), wire_len: 60, data };
+    engine.on_frame(&frame, &mut Everything);
+    engine.on_tick(black_box(Timestamp::from_secs(9)), &mut Everything);
+    engine.finish(&mut Everything);
+    black_box((engine.stats(), Class::from_name(black_box("anomaly"))));
     loop {
         core::hint::spin_loop();
     }

@@ -1,0 +1,82 @@
+//! The core takes its memory at start: no frame makes it ask for more.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a test may panic and cast figures it made itself"
+)]
+
+mod support;
+
+use std::alloc::System;
+use std::hint::black_box;
+
+use picket::alert::Alert;
+use picket::detect::scorer::NoModel;
+use picket::engine::{Engine, Settings, Sink};
+use picket::frame::Frame;
+use picket::memory::OwnedMemory;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+use support::capture::{Capture, SECOND, START, host};
+use support::mqtt::{V5, V311};
+use support::{attack, benign};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Counts alerts and keeps none.
+#[derive(Default)]
+struct Count(u64);
+
+impl Sink for Count {
+    fn alert(&mut self, alert: &Alert) {
+        black_box(alert);
+        self.0 += 1;
+    }
+}
+
+/// Every attack, honest devices, half-open connections, segments out of order, a silence.
+fn everything() -> Capture {
+    let broker = (host(1), 1883);
+    let at = |seconds: u64| START + seconds * SECOND;
+    let mut capture = benign::sensor(V5, host(7), broker, START, 120)
+        .with(attack::brute_force(V311, host(60), broker, at(5), 40, SECOND / 4))
+        .with(attack::connect_flood(V5, host(61), broker, at(10), 300, SECOND / 20))
+        .with(attack::publish_flood(V311, host(62), broker, at(20), 2000, 5))
+        .with(attack::slowite(V5, host(63), broker, at(30), 30, 40))
+        .with(attack::tcp_scan(host(64), host(1), at(40), 100, SECOND / 10))
+        .with(attack::malformed(V311, host(65), broker, at(50), 30, SECOND / 10))
+        .with(benign::mass_reconnect(V5, host(9), broker, at(60), 50))
+        .then_quiet(500);
+    // Neighbours change places, so that segments are held back.
+    for pair in capture.frames.chunks_exact_mut(2).step_by(7) {
+        let (a, b) = pair.split_at_mut(1);
+        std::mem::swap(&mut a[0].1, &mut b[0].1);
+    }
+    capture
+}
+
+#[test]
+fn no_frame_allocates() {
+    let capture = everything();
+    let frames: Vec<Frame<'_>> = capture.iter().collect();
+    let mut memory = OwnedMemory::new();
+    let mut engine = Engine::new(Settings::default(), memory.lend(), NoModel);
+    let mut alerts = Count::default();
+    // Warm-up: the beginning of the capture.
+    let (first, rest) = frames.split_at(100);
+    first.iter().for_each(|frame| engine.on_frame(frame, &mut alerts));
+
+    let region = Region::new(ALLOCATOR);
+    rest.iter().for_each(|frame| engine.on_frame(frame, &mut alerts));
+    engine.finish(&mut alerts);
+    let asked = region.change();
+
+    assert_eq!((asked.allocations, asked.reallocations), (0, 0), "{asked:?}");
+    let stats = engine.stats();
+    assert!(alerts.0 >= 12 && stats.stream.held > 0 && stats.time_jumps == 1, "{stats:?}");
+    // The counter counts.
+    black_box(Box::new(alerts.0));
+    assert_eq!(region.change().allocations, 1);
+}

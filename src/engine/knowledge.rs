@@ -302,7 +302,9 @@ fn is_explained(class: Class, host: &Host) -> bool {
 const fn severity_of(class: Class, guesses: bool) -> Severity {
     match class {
         Class::MqttBruteforce if !guesses => Severity::Low,
-        Class::MqttBruteforce | Class::MqttPublishFlood | Class::MqttSlowDos | Class::MqttConnectFlood => Severity::High,
+        Class::MqttBruteforce | Class::MqttPublishFlood | Class::MqttSlowDos | Class::MqttConnectFlood => {
+            Severity::High
+        }
         _ => Severity::Medium,
     }
 }

@@ -59,7 +59,8 @@ def augment(
 
     - benign: 2 to 8 devices of any kinds; 2 to 8 devices of one kind (rows of one host at different times); the
       rates of one row times 1/4 to 4;
-    - attacks: an attack row and a benign row; the rates of an attack row times 1/2 to 4.
+    - attacks: an attack row and a benign row; the rates of an attack row times 1/2 to 4;
+    - any row of a host that also uses other services over TCP (the laboratory has none): see `browsing`.
     """
     rng = np.random.default_rng(seed)
     rates = np.asarray([not name.startswith(("distinct_", "sessions_")) for name in columns])
@@ -98,6 +99,7 @@ def augment(
         (scaled(values[benign], rates, 0.25, 4.0, rng), labels[benign]),
         (joined(values[hostile], values[rng.choice(benign, size=hostile.size)]), labels[hostile]),
         (scaled(values[hostile], rates, 0.5, 4.0, rng), labels[hostile]),
+        (browsing(columns, values, rng), labels),
     ]
     return np.concatenate([rows for rows, _ in parts]), np.concatenate([names for _, names in parts])
 
@@ -108,6 +110,30 @@ def scaled(
     """The rates of each row times a factor of its own, log-uniform, rounded to whole counts again."""
     factors = np.exp(rng.uniform(np.log(low), np.log(high), size=(values.shape[0], 1)))
     return np.where(rates, np.round(values * factors), values).astype(np.float32)
+
+
+def browsing(columns: tuple[str, ...], values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The rows of hosts that also open 1 to 100 other TCP connections a minute, to 1 to 40 hosts, of which up to a
+    fifth fail, at up to three ports: web browsing, updates, a service that is gone."""
+    rows = values.copy()
+    count = len(rows)
+    place = {name: index for index, name in enumerate(columns)}
+    opened = np.exp(rng.uniform(0.0, np.log(100.0), size=count)).astype(int)
+    opened_lately = rng.binomial(opened, rng.uniform(0.0, 1.0, size=count))
+    failed = rng.binomial(opened, rng.uniform(0.0, 0.2, size=count))
+    failed_lately = rng.binomial(failed, rng.uniform(0.0, 1.0, size=count))
+    additions = {
+        "syn_60s": opened,
+        "syn_10s": opened_lately,
+        "syn_failed_60s": failed,
+        "syn_failed_10s": failed_lately,
+        "distinct_failed_ports_60s": np.minimum(failed, rng.integers(1, 4, size=count)),
+        "distinct_hosts_60s": np.minimum(opened, rng.integers(1, 41, size=count)),
+    }
+    for name, addition in additions.items():
+        if name in place:
+            rows[:, place[name]] += addition.astype(np.float32)
+    return rows
 
 
 def row_weights(labels: np.ndarray) -> np.ndarray:

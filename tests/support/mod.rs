@@ -1,6 +1,7 @@
 //! Traffic built by code: MQTT packets, TCP conversations, whole captures, and what the engine makes of them.
 #![allow(
     dead_code,
+    unused_imports,
     unreachable_pub,
     clippy::unwrap_used,
     clippy::panic,
@@ -16,5 +17,6 @@ pub mod benign;
 pub mod capture;
 pub mod conversation;
 pub mod mqtt;
+pub mod namespace;
 pub mod observe;
 pub mod program;

@@ -1,0 +1,36 @@
+//! Network namespaces, for tests that need interfaces of their own.
+
+use std::process::Command;
+
+/// Set in the child that runs inside the namespace.
+const INSIDE: &str = "PICKET_TEST_NAMESPACE";
+
+/// Runs `body` as root in a new network namespace with its loopback up, by starting this test binary again under
+/// `unshare --net`; `test` is the name of the calling test. Prints a line when it is skipped.
+pub fn in_namespace(test: &str, body: fn()) {
+    if std::env::var_os(INSIDE).is_some() {
+        ip("link set lo up");
+        return body();
+    }
+    if !nix::unistd::geteuid().is_root() {
+        println!("{test}: skipped, needs root");
+        return;
+    }
+    let out = Command::new("unshare")
+        .args(["--net", "--"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
+    let said = [out.stdout, out.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(out.status.success() && said.contains("1 passed"), "{said}");
+}
+
+/// `ip` with the words of `args`.
+#[track_caller]
+pub fn ip(args: &str) {
+    let out = Command::new("ip").args(args.split_whitespace()).output().unwrap();
+    assert!(out.status.success(), "ip {args}: {}", String::from_utf8_lossy(&out.stderr));
+}

@@ -40,7 +40,7 @@ model: ## Train models/default.onnx again (see models/README.md)
 
 .PHONY: fuzz
 fuzz: ## Fuzz: make fuzz TARGET=config_toml SECONDS=60 (needs nightly and cargo-fuzz)
-	cd fuzz && $(CARGO) +nightly fuzz run $(or $(TARGET),config_toml) -- -max_total_time=$(FUZZ_SECONDS)
+	@scripts/fuzz.sh $(or $(TARGET),config_toml) $(FUZZ_SECONDS)
 
 # bash gives every recipe a SECONDS of its own, and make may inherit one: only the command line counts.
 FUZZ_SECONDS := $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)

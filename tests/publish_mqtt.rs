@@ -13,7 +13,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use picket::publish::backoff::BackoffPolicy;
-use picket::publish::config::{BrokerUrl, Credentials, Protocol, PublisherConfig, TlsFiles};
+use picket::publish::broker_url::BrokerUrl;
+use picket::publish::config::{Credentials, Protocol, PublisherConfig, TlsFiles};
 use picket::publish::delivery::{Delivery, Handle, Intake};
 use picket::publish::payload::LostReason;
 use picket::publish::status::{Board, Condition};

@@ -2,19 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use picket::config::{Config, Overrides};
 
-fuzz_target!(|text: &str| {
-    match Config::parse(text, &Overrides::default(), "gateway") {
-        Ok(config) => {
-            let again = Config::parse(&config.effective_toml(), &Overrides::default(), "gateway");
-            assert_eq!(again.as_ref(), Ok(&config));
-        }
-        Err(faults) => {
-            assert!(!faults.is_empty());
-            for fault in faults {
-                assert!(!fault.why.is_empty());
-            }
-        }
-    }
-});
+#[path = "../properties/config.rs"]
+mod property;
+
+fuzz_target!(|text: &str| property::holds(text));

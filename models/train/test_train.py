@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 
 from evaluate import Scores, choose_thresholds, verdicts
+from export import equalised
 from network import augment
 from rows import BENIGN, Episode, label_of, read_corpus
 
@@ -74,18 +75,20 @@ class Labelling(unittest.TestCase):
 
 class Augmentation(unittest.TestCase):
     def test_added_rows_are_sums_and_multiples_of_rates(self):
-        columns = ("published", "distinct_topics")
-        values = np.asarray([[8, 3], [8, 3], [800, 1]], dtype=np.float32)
+        columns = ("published", "distinct_topics", "distinct_hosts_60s")
+        values = np.asarray([[8, 3, 1], [1, 1, 1], [800, 1, 1]], dtype=np.float32)
         labels = np.asarray([BENIGN, BENIGN, "flood"])
-        grown, names = augment(columns, values, labels, seed=1)
-        self.assertEqual(names.tolist(), [*labels, BENIGN, BENIGN, BENIGN, BENIGN, "flood", "flood"])
+        hosts = np.asarray(["a", "b", "c"])
+        grown, names = augment(columns, values, labels, hosts, seed=1)
+        self.assertEqual(names.tolist(), [*labels, *[BENIGN] * 6, "flood", "flood"])
         np.testing.assert_array_equal(grown[:3], values)
         for row in grown[3:5]:
-            self.assertIn(row.tolist(), [[8 * n, 3 * n] for n in range(2, 9)])
-        for row in grown[5:7]:
-            self.assertTrue(2 <= row[0] <= 32 and row[1] == 3, row)
-        self.assertEqual(grown[7].tolist(), [808, 4])
-        self.assertTrue(400 <= grown[8][0] <= 3200 and grown[8][1] == 1, grown[8])
+            self.assertTrue(2 <= row[1] <= 24 and row[2] == 1, row)
+        self.assertIn(grown[5].tolist(), [[8 * n, 3 * n, 1] for n in range(2, 9)])
+        self.assertIn(grown[6].tolist(), [[n, n, 1] for n in range(2, 9)])
+        self.assertTrue(2 <= grown[7][0] <= 32 and grown[7][1] == 3, grown[7])
+        self.assertIn(grown[9].tolist(), [[808, 4, 1], [801, 2, 1]])
+        self.assertTrue(400 <= grown[10][0] <= 3200 and grown[10][1] == 1, grown[10])
 
 
 class Figures(unittest.TestCase):
@@ -128,6 +131,14 @@ class Pipeline(unittest.TestCase):
         scenarios = read_corpus(self.root / "train")
         first, second = (command.build(scenarios, "test", "1", 3).model for _ in range(2))
         self.assertEqual(first, second)
+
+    def test_equalisation_keeps_the_function(self):
+        scenarios = read_corpus(self.root / "train")
+        network = command.build(scenarios, "test", "1", 3).network
+        values, _ = command.stack(scenarios)
+        np.testing.assert_allclose(
+            equalised(network).probabilities(values), network.probabilities(values), rtol=0, atol=1e-4
+        )
 
     def test_int8_agrees_with_float_on_unseen_scenarios(self):
         built = command.build(read_corpus(self.root / "train"), "test", "1", 3)

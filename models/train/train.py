@@ -52,6 +52,11 @@ def stack(scenarios: list[Scenario]) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([s.values for s in scenarios]), np.concatenate([s.labels for s in scenarios])
 
 
+def host_names(scenarios: list[Scenario]) -> np.ndarray:
+    """A name for each row's host that no host of another scenario has."""
+    return np.concatenate([np.char.add(f"{s.name} ", s.hosts) for s in scenarios])
+
+
 def out_of_fold(scenarios: list[Scenario], classes: tuple[str, ...], seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities for every training row by networks that did not see its scenario, and the labels.
 
@@ -65,7 +70,7 @@ def out_of_fold(scenarios: list[Scenario], classes: tuple[str, ...], seed: int) 
         kept = [s for s in order if s not in held]
         if not held:
             continue
-        network = train(scenarios[0].columns, *stack(kept), seed)
+        network = train(scenarios[0].columns, *stack(kept), host_names(kept), seed)
         values, names = stack(held)
         probabilities = np.zeros((len(names), len(classes)))
         probabilities[:, [classes.index(name) for name in network.classes]] = network.probabilities(values)
@@ -155,11 +160,12 @@ def build(scenarios: list[Scenario], name: str, version: str, seed: int) -> Buil
     """Trains, chooses thresholds and exports."""
     values, labels = stack(scenarios)
     columns = scenarios[0].columns
-    network = train(columns, values, labels, seed)
+    hosts = host_names(scenarios)
+    network = train(columns, values, labels, hosts, seed)
     probabilities, truth = out_of_fold(scenarios, network.classes, seed)
     thresholds = choose_thresholds(network.classes, probabilities, truth)
     held_out = Scores.of(network.classes, truth, verdicts(network.classes, probabilities, thresholds))
-    grown, _ = augment(columns, values, labels, seed)
+    grown, _ = augment(columns, values, labels, hosts, seed)
     hidden = "-".join(str(size) for size in (values.shape[1], *(b.size for b in network.biases)))
     metadata = Metadata(
         name=name,

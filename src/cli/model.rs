@@ -33,7 +33,9 @@ impl From<LoadError> for ExitError {
     fn from(error: LoadError) -> Self {
         let hint = match error.exit_code() {
             sysexits::NOINPUT => "check the path",
-            sysexits::DATAERR => "give a model made for this version of picket, such as its models/default.onnx",
+            sysexits::DATAERR => {
+                "give a model made for this version of picket, such as its models/default.onnx"
+            }
             _ => "please report this with the model",
         };
         Self::new(error.exit_code(), error.to_string()).hint(hint)

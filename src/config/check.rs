@@ -9,10 +9,12 @@ use super::fault::Faults;
 use super::raw::{
     Kind, RawCapture, RawConfig, RawFlow, RawModel, RawPublish, RawRules, RawStore, Setting, Size,
 };
-use super::value::{self, BrokerUrl, Interface};
+use super::value::{self, Interface};
 use super::{
-    Alerting, Capture, Config, Flow, Identity, Model, OnMissing, Overrides, Protocol, Publish, Rules, Store,
+    Alerting, BrokerUrl, Capture, Config, Flow, Identity, Model, OnMissing, Overrides, Protocol, Publish,
+    Rules, Store,
 };
+use crate::publish::broker_url::BrokerUrlError;
 use crate::publish::topics::SensorName;
 
 /// Ports that may be named in `mqtt.ports`, and interfaces in `capture.interfaces`.
@@ -264,7 +266,11 @@ impl Check<'_> {
         };
         let broker = self
             .value(key, url, "mqtt://127.0.0.1:1883".into(), |url| {
-                if url.is_empty() { Ok(None) } else { BrokerUrl::new(&url).map(Some) }
+                if url.is_empty() {
+                    Ok(None)
+                } else {
+                    url.parse().map(Some).map_err(|error: BrokerUrlError| error.to_string())
+                }
             })
             .flatten();
         let tls = broker.as_ref().is_some_and(BrokerUrl::is_tls);

@@ -19,8 +19,10 @@ use std::time::Duration;
 
 pub use advice::{Advice, advice};
 pub use fault::{ConfigError, Fault};
-pub use value::{BrokerUrl, Interface};
+pub use value::Interface;
 
+pub use crate::publish::broker_url::BrokerUrl;
+pub use crate::publish::config::Protocol;
 pub use crate::publish::topics::SensorName;
 
 /// Read when no `-c` is given, and not an error when it does not exist.
@@ -173,15 +175,6 @@ pub struct Identity {
     pub cert_file: PathBuf,
     /// PEM private key.
     pub key_file: PathBuf,
-}
-
-/// A version of MQTT.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Protocol {
-    /// MQTT 5.0.
-    V5,
-    /// MQTT 3.1.1.
-    V311,
 }
 
 /// What the command line says in place of the file.

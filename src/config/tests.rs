@@ -22,7 +22,7 @@ fn an_empty_file_means_the_defaults() {
     assert_eq!(config.flow().idle_timeout, Duration::from_secs(60));
     assert_eq!(config.rules().publish_flood_retained, 5000);
     assert_eq!(config.store().byte_budget, 4 << 20);
-    assert_eq!(config.publish().broker, BrokerUrl::new("mqtt://127.0.0.1:1883").ok());
+    assert_eq!(config.publish().broker, "mqtt://127.0.0.1:1883".parse().ok());
     assert_eq!(config.status_socket(), Some(Path::new("/run/picket/picket.sock")));
     assert_eq!(config.log_level(), log::LevelFilter::Info);
 }

@@ -1,6 +1,6 @@
 //! From the configuration to the connection to the broker; reads the secrets.
 
-use crate::config::{Protocol, Publish};
+use crate::config::Publish;
 use crate::error::{ExitError, sysexits};
 use crate::publish::config::{Credentials, PublishError, PublisherConfig, TlsFiles};
 
@@ -24,17 +24,12 @@ pub(super) fn of(publish: &Publish) -> Result<Option<PublisherConfig>, ExitError
             .as_ref()
             .map(|identity| (identity.cert_file.clone(), identity.key_file.clone())),
     };
-    let protocol = match publish.protocol {
-        Protocol::V5 => crate::publish::config::Protocol::V5,
-        Protocol::V311 => crate::publish::config::Protocol::V311,
-    };
-    let broker = broker.to_string().parse()?;
     Ok(Some(PublisherConfig {
-        protocol,
+        protocol: publish.protocol,
         credentials,
         tls,
         keep_alive: publish.keep_alive,
-        ..PublisherConfig::new(broker)
+        ..PublisherConfig::new(broker.clone())
     }))
 }
 

@@ -2,5 +2,6 @@
 
 pub mod class;
 pub mod incident;
+pub mod plausible;
 pub mod rules;
 pub mod scorer;

@@ -10,6 +10,7 @@ use crate::client::{Client, ClientKey};
 use crate::decode::Address;
 use crate::detect::class::Class;
 use crate::detect::incident::{Incidents, Report};
+use crate::detect::plausible::is_plausible;
 use crate::detect::rules::{Finding, Thresholds};
 use crate::detect::scorer::Verdict;
 use crate::flow::connection::Ends;
@@ -193,8 +194,7 @@ impl Knowledge<'_> {
             _ => 1,
         };
         host.suspicion = Some((class, seconds));
-        // Scans apart, the model's classes are about brokers; a host that never spoke to one cannot be guilty of them.
-        if host.server.is_none() && class != Class::TcpScan {
+        if !is_plausible(class, host, now.as_secs()) {
             return;
         }
         // Where a rule has already said what it is, the model's opinion of the same traffic adds nothing.
@@ -302,7 +302,9 @@ fn is_explained(class: Class, host: &Host) -> bool {
 const fn severity_of(class: Class, guesses: bool) -> Severity {
     match class {
         Class::MqttBruteforce if !guesses => Severity::Low,
-        Class::MqttBruteforce | Class::MqttPublishFlood | Class::MqttSlowDos | Class::MqttConnectFlood => Severity::High,
+        Class::MqttBruteforce | Class::MqttPublishFlood | Class::MqttSlowDos | Class::MqttConnectFlood => {
+            Severity::High
+        }
         _ => Severity::Medium,
     }
 }

@@ -136,8 +136,10 @@ impl<S: Scorer> Engine<'_, S> {
                 if K::WANTS_VECTORS {
                     sink.host_vector(end, address.ip(), &vector);
                 }
-                // A host that did nothing in this second is looked at every tenth second only.
-                if scores && (was_active || second.is_multiple_of(VECTOR_EVERY_SECS)) {
+                // What a host did is judged in the second it did it: the windows remember an attack for a minute
+                // after its end, which is no fresh evidence. What it holds open is judged every tenth second.
+                let holds = host.gauges.get(Gauge::Sessions) + host.gauges.get(Gauge::Idle) > 0;
+                if scores && (was_active || (holds && second.is_multiple_of(VECTOR_EVERY_SECS))) {
                     if self.batch.is_full() {
                         self.score(end, sink);
                     }

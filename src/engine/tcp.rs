@@ -136,7 +136,8 @@ impl<S: Scorer> Engine<'_, S> {
         let Some(host) = self.knowledge.host(&mut connection.ends, now) else {
             return;
         };
-        host.mac = packet.src_mac.or(host.mac);
+        // Loopback has a link address of zeros, which names nobody.
+        host.mac = packet.src_mac.filter(|mac| *mac != [0; 6]).or(host.mac);
         host.target = Some(target);
         host.count(Counter::Syn, 1, now.as_secs());
         host.note(Sketch::Hosts, hash, now.as_secs());

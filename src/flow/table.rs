@@ -100,6 +100,8 @@ impl<'m, K: Eq + Hash + Copy, V: Worth, const WAYS: usize> Table<'m, K, V, WAYS>
         assert!(sets > 0, "a table needs at least one set");
         let sets = 1 << sets.ilog2();
         tags.fill(0);
+        // The memory may have served another table.
+        slots.iter_mut().for_each(|slot| slot.entry = None);
         Self { slots, tags, key, set_mask: sets - 1, len: 0 }
     }
 
@@ -257,6 +259,17 @@ mod tests {
         table.insert(2, Value(0, 2), Timestamp::ZERO);
         table.insert(3, Value(0, 3), Timestamp::ZERO);
         assert!(table.at(first).is_none());
+    }
+
+    #[test]
+    fn begins_empty_in_used_memory() {
+        let mut slots = vec![Slot::EMPTY; 4];
+        let mut tags = vec![0; 4];
+        let mut table: Table<'_, u32, Value, 4> = Table::new(&mut slots, &mut tags, KEY);
+        let old = table.insert(1, Value(0, 1), Timestamp::ZERO).handle;
+        let mut table: Table<'_, u32, Value, 4> = Table::new(&mut slots, &mut tags, KEY);
+        assert!(table.handle_at(old.index()).is_none() && table.find(&1, Timestamp::ZERO).is_none());
+        assert_eq!(table.insert(1, Value(0, 2), Timestamp::ZERO).evicted, None);
     }
 
     proptest! {

@@ -115,7 +115,8 @@ impl Host {
     /// host that merely browses is nobody the model was trained on.
     #[must_use]
     pub fn is_of_interest(&self) -> bool {
-        let spoke = self.windows.last60(Counter::SegmentsSent) + self.windows.last60(Counter::SegmentsReceived);
+        let spoke =
+            self.windows.last60(Counter::SegmentsSent) + self.windows.last60(Counter::SegmentsReceived);
         spoke + self.windows.last60(Counter::SynFailed) > 0
             || self.gauges.get(gauge::Gauge::Sessions) + self.gauges.get(gauge::Gauge::Idle) > 0
     }

@@ -123,7 +123,8 @@ impl OnnxScorer {
     /// The most probable hostile class, when it reaches its threshold. Makes probabilities of the logits.
     fn verdict(&self, logits: &mut [f32]) -> Verdict {
         // Where benign is ahead every other class has at most one half: the usual case, and cheap to see.
-        let benign_leads = logits.split_first().is_some_and(|(benign, hostile)| hostile.iter().all(|h| h <= benign));
+        let benign_leads =
+            logits.split_first().is_some_and(|(benign, hostile)| hostile.iter().all(|h| h <= benign));
         if benign_leads && self.metadata.reported.iter().all(|reported| reported.threshold > 0.5) {
             return Verdict::default();
         }

@@ -4,22 +4,14 @@ use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use super::backoff::BackoffPolicy;
+use super::broker_url::BrokerUrl;
 
 /// Why publishing cannot be set up. All of them are faults of the configuration (sysexits 78).
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    /// The address of the broker is not one.
-    #[error("broker address {given:?}: {why}; write mqtt://HOST[:PORT] or mqtts://HOST[:PORT]")]
-    Url {
-        /// What was given.
-        given: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
     /// A file cannot be read.
     #[error("cannot read {path}: {source}")]
     Read {
@@ -39,94 +31,6 @@ pub enum PublishError {
     /// TLS cannot be set up.
     #[error("TLS to the broker: {0}")]
     Tls(String),
-}
-
-/// `mqtt://host[:port]` or `mqtts://host[:port]`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct BrokerUrl {
-    host: String,
-    port: u16,
-    tls: bool,
-}
-
-impl BrokerUrl {
-    /// Host name or address; an IPv6 address without brackets.
-    #[must_use]
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// The port; 1883 or 8883 unless given.
-    #[must_use]
-    pub const fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Whether TLS is wanted.
-    #[must_use]
-    pub const fn is_tls(&self) -> bool {
-        self.tls
-    }
-}
-
-impl FromStr for BrokerUrl {
-    type Err = PublishError;
-
-    fn from_str(given: &str) -> Result<Self, Self::Err> {
-        let fail = |why| PublishError::Url { given: given.to_owned(), why };
-        let (scheme, rest) = given.split_once("://").ok_or_else(|| fail("no scheme"))?;
-        let tls = match scheme {
-            "mqtt" => false,
-            "mqtts" => true,
-            _ => return Err(fail("unknown scheme")),
-        };
-        if rest.contains('@') {
-            return Err(fail("user and password do not belong here but in `user` and `password-file`"));
-        }
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
-        let (host, port) = match rest.strip_prefix('[') {
-            Some(bracketed) => {
-                let (host, after) = bracketed.split_once(']').ok_or_else(|| fail("a bracket is open"))?;
-                if host.parse::<std::net::Ipv6Addr>().is_err() {
-                    return Err(fail("what stands in brackets is no IPv6 address"));
-                }
-                match after.strip_prefix(':') {
-                    Some(port) => (host, Some(port)),
-                    None if after.is_empty() => (host, None),
-                    None => return Err(fail("there is something after the bracket")),
-                }
-            }
-            None => match rest.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (rest, None),
-            },
-        };
-        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
-        if host.is_empty() || !host.chars().all(is_name) {
-            return Err(fail("the host is missing or has characters that no host name has"));
-        }
-        let port = match port {
-            None if tls => 8883,
-            None => 1883,
-            Some(port) => port
-                .parse()
-                .ok()
-                .filter(|port| *port > 0)
-                .ok_or_else(|| fail("the port is not 1 to 65535"))?,
-        };
-        Ok(Self { host: host.to_owned(), port, tls })
-    }
-}
-
-impl fmt::Display for BrokerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.tls { "mqtts" } else { "mqtt" };
-        if self.host.contains(':') {
-            write!(f, "{scheme}://[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{scheme}://{}:{}", self.host, self.port)
-        }
-    }
 }
 
 /// Version of MQTT spoken with the management broker.
@@ -237,37 +141,6 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-
-    #[test]
-    fn addresses_of_brokers() {
-        for (given, host, port, tls) in [
-            ("mqtt://127.0.0.1", "127.0.0.1", 1883, false),
-            ("mqtts://broker.example/", "broker.example", 8883, true),
-            ("mqtt://[fd00::1]:11883", "fd00::1", 11883, false),
-            ("mqtt://[::1]", "::1", 1883, false),
-        ] {
-            let url: BrokerUrl = given.parse().unwrap();
-            assert_eq!((url.host(), url.port(), url.is_tls()), (host, port, tls));
-            assert_eq!(url.to_string().parse::<BrokerUrl>().unwrap(), url);
-        }
-        for bad in [
-            "127.0.0.1",
-            "http://a",
-            "mqtt://",
-            "mqtt://:1883",
-            "mqtt://a:0",
-            "mqtt://a:99999",
-            "mqtt://a b",
-            "mqtt://u:p@host",
-            "mqtt://[::1",
-            "mqtt://[x]",
-            "mqtt://[::1]x",
-            "mqtt://a:1:2",
-            "mqtt://a/topic",
-        ] {
-            assert!(matches!(bad.parse::<BrokerUrl>(), Err(PublishError::Url { .. })), "{bad}");
-        }
-    }
 
     #[test]
     fn passwords_come_from_files_and_are_not_shown() {

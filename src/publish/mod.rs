@@ -6,6 +6,7 @@
 //! The contract with the outside is `docs/mqtt-api.md`.
 
 pub mod backoff;
+pub mod broker_url;
 pub mod client;
 pub mod config;
 pub mod delivery;

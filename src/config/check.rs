@@ -186,7 +186,7 @@ impl Check<'_> {
             snaplen: self.number("capture.snaplen", raw.snaplen, 65535, 96, 262_144),
             buffer_mib: self.number("capture.buffer-mib", raw.buffer_mib, BUFFER_MIB, 1, 1024),
             promiscuous: self.switch("capture.promiscuous", raw.promiscuous, true),
-            immediate: self.switch("capture.immediate", raw.immediate, true),
+            immediate: self.switch("capture.immediate", raw.immediate, false),
             user: self
                 .value("capture.user", raw.user, "picket".into(), user)
                 .unwrap_or_else(|| "picket".into()),
@@ -288,7 +288,6 @@ impl Check<'_> {
                 &[("5", Protocol::V5), ("3.1.1", Protocol::V311)],
             ),
             keep_alive: self.keep_alive(raw.keep_alive),
-            window: self.number("publish.window", raw.window, 16, 1, 1000),
             metrics_every: self.duration("publish.metrics-every", raw.metrics_every, 60, SECOND, HOUR),
             broker,
         };

@@ -162,8 +162,6 @@ pub struct Publish {
     pub identity: Option<Identity>,
     /// Time between signs of life on a quiet connection. Whole seconds, 5 to 65535.
     pub keep_alive: Duration,
-    /// Messages on their way without an acknowledgement.
-    pub window: u16,
     /// Time between two messages of metrics.
     pub metrics_every: Duration,
 }

@@ -192,7 +192,6 @@ section! {
         cert_file: Setting<String>,
         key_file: Setting<String>,
         keep_alive: Setting<String>,
-        window: Setting<i64>,
         metrics_every: Setting<String>,
     }
 }

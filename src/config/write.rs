@@ -103,7 +103,6 @@ fn publish(publish: &Publish) -> RawPublish {
         cert_file: optional(identity.map(|identity| identity.cert_file.as_path())),
         key_file: optional(identity.map(|identity| identity.key_file.as_path())),
         keep_alive: given(write_duration(publish.keep_alive)),
-        window: given(publish.window.into()),
         metrics_every: given(write_duration(publish.metrics_every)),
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 #[allow(clippy::wildcard_imports, reason = "tract's prelude for builders of operators")]
 use tract_onnx::tract_core::internal::*;
+use tract_onnx::tract_core::knobs;
 use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, PaddingSpec, PoolSpec};
 use tract_onnx::tract_core::ops::math;
 use tract_onnx::tract_core::ops::nn::DataFormat;
@@ -22,6 +23,7 @@ pub(super) type Plan = Arc<TypedRunnableModel>;
 
 /// Builds and optimises the plan of `chain`, from float `[N, width]` to the float logits `[N, classes]`.
 pub(super) fn plan(chain: &Chain) -> TractResult<Plan> {
+    leave_amx_out()?;
     let mut model = TypedModel::default();
     let rows = model.symbols.sym("N").to_dim();
     let mut wire = model.add_source("X", f32::fact(tvec![rows, chain.width.to_dim()]))?;
@@ -32,6 +34,18 @@ pub(super) fn plan(chain: &Chain) -> TractResult<Plan> {
     }
     model.select_output_outlets(&[wire])?;
     model.into_optimized()?.into_runnable()
+}
+
+/// Keeps tract from its kernels for AMX, the matrix unit of some server processors.
+///
+/// `avx512amx_mmm_i32_16x16` of tract-linalg 0.23.9 read far outside its operands and ended the process (signal 11)
+/// while small batches of changing size were scored. The AVX-512 kernels give the same bits.
+fn leave_amx_out() -> TractResult<()> {
+    if cfg!(target_arch = "x86_64") {
+        let known = knobs::set_str("TRACT_CPU_ISA", "-amx-int8,-amx-bf16");
+        ensure!(known, "tract cannot be told to leave AMX out");
+    }
+    Ok(())
 }
 
 /// Turns the logits of one row into probabilities, in place.

@@ -116,7 +116,7 @@ fn print_stats(stats: &Stats, seconds: f64) -> io::Result<()> {
         "connections           {} opened, {} evicted; hosts {} evicted; clients {} evicted",
         stats.connections_opened, stats.connections_evicted, stats.hosts_evicted, stats.clients_evicted
     )?;
-    writeln!(err, "scored vectors        {}", stats.scored)?;
+    writeln!(err, "scored vectors        {} ({} without a verdict)", stats.scored, stats.unscored)?;
     writeln!(
         err,
         "alerts                {} ({} incidents found no place)",

@@ -21,6 +21,11 @@ pub trait Scorer {
     /// Scores `rows` into `verdicts` (same length). A row that cannot be scored gets the default verdict
     /// and is counted by the implementation; scoring never fails as a whole.
     fn score(&mut self, rows: &[FeatureVector], verdicts: &mut [Verdict]);
+
+    /// Rows of which it said nothing since it was loaded: not finite, too far from what it was trained on, or failed.
+    fn unscored(&self) -> u64 {
+        0
+    }
 }
 
 /// No model: the rules work alone.

@@ -221,6 +221,7 @@ impl<'m, S: Scorer> Engine<'m, S> {
             clients: self.knowledge.clients.len() as u64,
             incidents_open: self.knowledge.incidents.len() as u64,
             incidents_refused: self.knowledge.incidents.refused,
+            unscored: self.scorer.unscored(),
             ..self.stats.with(&self.knowledge.counts)
         }
     }

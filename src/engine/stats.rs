@@ -45,6 +45,8 @@ pub struct Stats {
     pub violations: u64,
     /// Feature vectors scored by the model.
     pub scored: u64,
+    /// Of these, vectors of which the model said nothing: see [`Scorer::unscored`](crate::detect::scorer::Scorer::unscored).
+    pub unscored: u64,
     /// Alerts given out.
     pub alerts: u64,
     /// Incidents open now.

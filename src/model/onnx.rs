@@ -175,6 +175,10 @@ impl Scorer for OnnxScorer {
         Some(self.metadata.schema)
     }
 
+    fn unscored(&self) -> u64 {
+        self.counts.not_finite + self.counts.novel + self.counts.failed
+    }
+
     fn score(&mut self, rows: &[FeatureVector], verdicts: &mut [Verdict]) {
         verdicts.fill(Verdict::default());
         self.counts.rows += rows.len() as u64;

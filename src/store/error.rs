@@ -38,6 +38,9 @@ pub enum StoreError {
         /// What went wrong.
         why: String,
     },
+    /// Following needs a daemon, and none answers.
+    #[error("no daemon is running, so no new alert will come; start picket run")]
+    NoDaemon,
     /// A read without a daemon found no store.
     #[error("no alert store in {0}; has picket run with this [store] path?")]
     Missing(PathBuf),
@@ -55,7 +58,7 @@ impl StoreError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::InUse(_) | Self::Closed | Self::Daemon { .. } => 69,
+            Self::InUse(_) | Self::Closed | Self::Daemon { .. } | Self::NoDaemon => 69,
             Self::Missing(_) => 66,
             Self::Io { .. } | Self::Full(_) | Self::Database(_) => 74,
         }

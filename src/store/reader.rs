@@ -116,10 +116,7 @@ impl AlertSource {
                 };
                 each_line(path, &request, |json| !filter.accepts(&json) || f(json))
             }
-            Self::Disk(_) => Err(StoreError::Daemon {
-                path: PathBuf::new(),
-                why: "no daemon is running, so nothing new will come".to_owned(),
-            }),
+            Self::Disk(_) => Err(StoreError::NoDaemon),
         }
     }
 }

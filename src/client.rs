@@ -3,10 +3,8 @@
 use core::hash::{Hash, Hasher};
 
 use crate::alert::ClientId;
-use crate::decode::Address;
 use crate::flow::table::Worth;
 use crate::limits::CLIENT_ID_BYTES;
-use crate::time::Timestamp;
 
 /// The key of the client table: the keyed hash of the whole identifier, which itself may be 64 KiB long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,10 +21,6 @@ impl Hash for ClientKey {
 pub struct Client {
     /// Its first octets, at most [`CLIENT_ID_BYTES`].
     pub id: ClientId,
-    /// The latest host that connected as it.
-    pub host: Address,
-    /// When it first connected.
-    pub first_seen: Timestamp,
     /// How often it connected.
     pub connects: u32,
 }
@@ -34,9 +28,9 @@ pub struct Client {
 impl Client {
     /// A client seen for the first time.
     #[must_use]
-    pub fn new(id: &[u8], host: Address, now: Timestamp) -> Self {
+    pub fn new(id: &[u8]) -> Self {
         let kept = id.get(..CLIENT_ID_BYTES).unwrap_or(id);
-        Self { id: ClientId::from_slice(kept).unwrap_or_default(), host, first_seen: now, connects: 0 }
+        Self { id: ClientId::from_slice(kept).unwrap_or_default(), connects: 0 }
     }
 }
 
@@ -53,8 +47,8 @@ mod tests {
 
     #[test]
     fn a_long_identifier_is_cut() {
-        let client = Client::new(&[b'x'; 680], Address::default(), Timestamp::ZERO);
+        let client = Client::new(&[b'x'; 680]);
         assert_eq!(client.id.len(), CLIENT_ID_BYTES);
-        assert_eq!(Client::new(b"a", Address::default(), Timestamp::ZERO).id.as_slice(), b"a");
+        assert_eq!(Client::new(b"a").id.as_slice(), b"a");
     }
 }

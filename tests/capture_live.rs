@@ -11,7 +11,6 @@
 
 use std::collections::BTreeMap;
 use std::net::UdpSocket;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use picket::capture::{
@@ -20,36 +19,10 @@ use picket::capture::{
 use picket::frame::LinkType;
 use picket::time::Timestamp;
 
-/// Set in the child that runs inside the namespace.
-const INSIDE: &str = "PICKET_TEST_NAMESPACE";
+#[path = "support/namespace.rs"]
+mod namespace;
 
-/// Runs `body` in a new network namespace as root; `test` is the name of the calling test.
-fn in_namespace(test: &str, body: fn()) {
-    if std::env::var_os(INSIDE).is_some() {
-        return body();
-    }
-    if !nix::unistd::geteuid().is_root() {
-        println!("{test}: skipped, needs root");
-        return;
-    }
-    let out = Command::new("unshare")
-        .args(["--net", "--"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    let said = [out.stdout, out.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    assert!(out.status.success() && said.contains("1 passed"), "{said}");
-}
-
-/// `ip` with the words of `args`.
-#[track_caller]
-fn ip(args: &str) {
-    let out = Command::new("ip").args(args.split_whitespace()).output().unwrap();
-    assert!(out.status.success(), "ip {args}: {}", String::from_utf8_lossy(&out.stderr));
-}
+use namespace::{in_namespace, ip};
 
 /// A pair of connected interfaces `va` and `vb`, both up.
 fn make_pair() {
@@ -216,6 +189,8 @@ fn loopback_frames_come_once() {
 #[test]
 fn loopback_frames_come_once_by_any_other_name() {
     in_namespace("loopback_frames_come_once_by_any_other_name", || {
+        // An interface that is up may refuse another name.
+        ip("link set lo down");
         ip("link set lo name loop0");
         ip("link set loop0 up");
         each_datagram_once("loop0", LinkType::Ethernet, false);

@@ -87,10 +87,10 @@ impl Knowledge<'_> {
     }
 
     /// The client behind an identifier, met or made.
-    pub(super) fn client(&mut self, id: &[u8], addr: Address, now: Timestamp) -> Handle {
+    pub(super) fn client(&mut self, id: &[u8], now: Timestamp) -> Handle {
         let key = ClientKey(self.key.hash_bytes(id));
         let handle = self.clients.find(&key, now).unwrap_or_else(|| {
-            let inserted = self.clients.insert(key, Client::new(id, addr, now), now);
+            let inserted = self.clients.insert(key, Client::new(id), now);
             if inserted.evicted.is_some() {
                 self.counts.clients_evicted += 1;
             }
@@ -98,7 +98,6 @@ impl Knowledge<'_> {
         });
         if let Some((_, client)) = self.clients.at(handle) {
             client.connects = client.connects.saturating_add(1);
-            client.host = addr;
         }
         handle
     }

@@ -6,12 +6,13 @@ use crate::detect::class::Class;
 use crate::detect::rules;
 use crate::flow::connection::{Ends, Session, Speaks};
 use crate::flow::key::Direction;
+use crate::flow::stream::Delivery;
 use crate::host::gauge::Gauge;
 use crate::host::sketch::Sketch;
 use crate::host::window::Counter;
 use crate::limits::LONG_KEEP_ALIVE_SECS;
 use crate::mqtt::connect::{ConnAck, Connect};
-use crate::mqtt::framer::Item;
+use crate::mqtt::framer::{Framer, HeadRing, Item};
 use crate::mqtt::packet::{Body, PacketType, RawPacket, parse};
 use crate::mqtt::publish::{Publish, is_odd_client_id, is_odd_topic};
 use crate::mqtt::violation::{Violation, Violations};
@@ -47,9 +48,26 @@ pub(super) fn begins_with_tls(octets: &[u8]) -> bool {
 }
 
 impl Knowledge<'_> {
+    /// Takes the next octets of a direction, or a gap in them, through its framer.
+    #[inline]
+    pub(super) fn on_delivery<K: Sink>(
+        &mut self,
+        talk: &mut Talk<'_>,
+        framer: &mut Framer,
+        heads: &mut HeadRing<'_>,
+        delivery: Delivery<'_>,
+        sink: &mut K,
+    ) {
+        let mut found = |item: Item<'_>| self.on_item(talk, item, sink);
+        match delivery {
+            Delivery::Octets(octets) => framer.push(octets, heads, &mut found),
+            Delivery::Gap(len) => framer.gap(len, heads, &mut found),
+        }
+    }
+
     /// Takes what the framer found.
     #[inline]
-    pub(super) fn on_item<K: Sink>(&mut self, talk: &mut Talk<'_>, item: Item<'_>, sink: &mut K) {
+    fn on_item<K: Sink>(&mut self, talk: &mut Talk<'_>, item: Item<'_>, sink: &mut K) {
         if *talk.ours {
             return;
         }
@@ -125,7 +143,7 @@ impl Knowledge<'_> {
         session.has_user = connect.user_name.is_some();
         session.client_id_len = u16::try_from(id.len()).unwrap_or(u16::MAX);
         if !id.is_empty() {
-            session.client = self.client(id, talk.ends.client.addr, now);
+            session.client = self.client(id, now);
         }
         let (id_hash, client) = (self.key.hash_bytes(id), talk.session.client);
         let credentials = (connect.user_name.is_some() || connect.password.is_some())

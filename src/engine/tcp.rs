@@ -78,7 +78,8 @@ impl<S: Scorer> Engine<'_, S> {
             self.on_payload(handle, direction, segment, now, sink);
         }
         if segment.flags.has(TcpFlags::ACK) {
-            self.on_acknowledgement(handle, direction, segment.ack, now, sink);
+            // It releases what the other direction holds back behind octets the capture missed.
+            self.drain(handle, direction.reverse(), Some(segment.ack), now, sink);
         }
         if segment.flags.has(TcpFlags::RST) || segment.flags.has(TcpFlags::FIN) {
             self.on_closing(handle, direction, segment.flags, now, sink);
@@ -196,28 +197,8 @@ impl<S: Scorer> Engine<'_, S> {
             octets,
             &mut self.held,
             &mut self.stats.stream,
-            &mut |delivery| {
-                let mut found =
-                    |item: crate::mqtt::framer::Item<'_>| knowledge.on_item(&mut talk, item, sink);
-                match delivery {
-                    Delivery::Octets(octets) => framer.push(octets, heads, &mut found),
-                    Delivery::Gap(len) => framer.gap(len, heads, &mut found),
-                }
-            },
+            &mut |delivery| knowledge.on_delivery(&mut talk, framer, heads, delivery, sink),
         );
-    }
-
-    /// An acknowledgement releases what the other direction holds back behind octets the capture missed.
-    #[inline]
-    fn on_acknowledgement<K: Sink>(
-        &mut self,
-        handle: Handle,
-        from: Direction,
-        ack: u32,
-        now: Timestamp,
-        sink: &mut K,
-    ) {
-        self.drain(handle, from.reverse(), Some(ack), now, sink);
     }
 
     /// Hands on held segments of one direction: up to an acknowledgement, or all.
@@ -244,13 +225,8 @@ impl<S: Scorer> Engine<'_, S> {
         }
         let mut talk = Talk { ends, session, ours, from_start, direction, now };
         let (knowledge, heads) = (&mut self.knowledge, &mut self.heads);
-        let mut deliver = |delivery: Delivery<'_>| {
-            let mut found = |item: crate::mqtt::framer::Item<'_>| knowledge.on_item(&mut talk, item, sink);
-            match delivery {
-                Delivery::Octets(octets) => framer.push(octets, heads, &mut found),
-                Delivery::Gap(len) => framer.gap(len, heads, &mut found),
-            }
-        };
+        let mut deliver =
+            |delivery: Delivery<'_>| knowledge.on_delivery(&mut talk, framer, heads, delivery, sink);
         match ack {
             Some(ack) => stream.acknowledged(ack, &mut self.held, &mut self.stats.stream, &mut deliver),
             None => stream.finish(&mut self.held, &mut self.stats.stream, &mut deliver),

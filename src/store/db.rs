@@ -8,7 +8,6 @@
 //! that counts fewer documents has noticed it.
 #![expect(clippy::disallowed_methods, reason = "a lock that sled still holds is waited for")]
 
-use std::cell::Cell;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -30,23 +29,9 @@ const TOTALS: &[u8] = b"totals";
 /// Bytes of a key that holds a number.
 const KEY_BYTES: usize = 9;
 
-thread_local! {
-    static GUARDED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether a panic of this thread will be caught: it is inside a call of the database, or it is one of sled's own
-/// threads. A panic hook that ends the process must let such a panic pass.
-#[must_use]
-pub fn in_guarded_section() -> bool {
-    GUARDED.get() || thread::current().name().is_some_and(|name| name.starts_with("sled-io-"))
-}
-
 /// Runs `f`; a panic inside sled becomes an error. The caller gives the database up afterwards.
 fn guarded<T>(f: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    GUARDED.set(true);
-    let outcome = catch_unwind(AssertUnwindSafe(f));
-    GUARDED.set(false);
-    outcome.unwrap_or_else(|panic| {
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
         let why = panic
             .downcast_ref::<String>()
             .map(String::as_str)

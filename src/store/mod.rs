@@ -21,7 +21,6 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use db::in_guarded_section;
 pub use directory::{KEEP_BROKEN, OpenReport};
 pub use error::StoreError;
 

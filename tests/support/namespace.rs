@@ -7,7 +7,7 @@ const INSIDE: &str = "PICKET_TEST_NAMESPACE";
 
 /// Runs `body` as root in a new network namespace with its loopback up, by starting this test binary again under
 /// `unshare --net`; `test` is the name of the calling test. Prints a line when it is skipped.
-pub fn in_namespace(test: &str, body: fn()) {
+pub(crate) fn in_namespace(test: &str, body: fn()) {
     if std::env::var_os(INSIDE).is_some() {
         ip("link set lo up");
         return body();
@@ -30,7 +30,7 @@ pub fn in_namespace(test: &str, body: fn()) {
 
 /// `ip` with the words of `args`.
 #[track_caller]
-pub fn ip(args: &str) {
+pub(crate) fn ip(args: &str) {
     let out = Command::new("ip").args(args.split_whitespace()).output().unwrap();
     assert!(out.status.success(), "ip {args}: {}", String::from_utf8_lossy(&out.stderr));
 }

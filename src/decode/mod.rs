@@ -131,18 +131,26 @@ pub struct TcpSegment<'a> {
     pub wire_payload_len: u32,
 }
 
+/// A UDP datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct UdpDatagram<'a> {
+    /// Source port.
+    pub src_port: u16,
+    /// Destination port.
+    pub dst_port: u16,
+    /// What was captured of the payload.
+    pub payload: &'a [u8],
+    /// The payload's length on the wire, at least `payload.len()`.
+    pub wire_payload_len: u32,
+}
+
 /// The transport layer of a packet.
 #[derive(Clone, Copy, Debug)]
 pub enum Transport<'a> {
     /// TCP.
     Tcp(TcpSegment<'a>),
-    /// A UDP datagram, of which only the ports matter so far.
-    Udp {
-        /// Source port.
-        src_port: u16,
-        /// Destination port.
-        dst_port: u16,
-    },
+    /// UDP.
+    Udp(UdpDatagram<'a>),
 }
 
 /// A decoded packet.
@@ -170,10 +178,7 @@ pub fn decode<'a>(frame: &Frame<'a>) -> Result<Packet<'a>, SkipReason> {
     let ip = network::decode(&link)?;
     let transport = match ip.protocol {
         network::TCP => tcp(&ip)?,
-        network::UDP => {
-            let header = UdpHeaderSlice::from_slice(ip.payload).map_err(|_| SkipReason::Transport)?;
-            Transport::Udp { src_port: header.source_port(), dst_port: header.destination_port() }
-        }
+        network::UDP => udp(&ip)?,
         _ => return Err(SkipReason::OtherTransport),
     };
     Ok(Packet { src_mac: link.src_mac, src: ip.src, dst: ip.dst, ip_len: ip.wire_len, transport })
@@ -194,6 +199,23 @@ fn tcp<'a>(ip: &network::Datagram<'a>) -> Result<Transport<'a>, SkipReason> {
         flags: TcpFlags::new(flags),
         payload,
         wire_payload_len,
+    }))
+}
+
+#[inline]
+fn udp<'a>(ip: &network::Datagram<'a>) -> Result<Transport<'a>, SkipReason> {
+    let header = UdpHeaderSlice::from_slice(ip.payload).map_err(|_| SkipReason::Transport)?;
+    let header_len = header.slice().len();
+    let rest = ip.payload.get(header_len..).unwrap_or_default();
+    let in_ip = ip.wire_payload_len.saturating_sub(u32::try_from(header_len).unwrap_or(0));
+    // What lies behind the datagram's own length is padding; a length too short for its header says nothing
+    // (RFC 768; zero with jumbograms, RFC 2675, section 4).
+    let own = usize::from(header.length()).checked_sub(header_len).unwrap_or(usize::MAX);
+    Ok(Transport::Udp(UdpDatagram {
+        src_port: header.source_port(),
+        dst_port: header.destination_port(),
+        payload: rest.get(..own).unwrap_or(rest),
+        wire_payload_len: in_ip.min(u32::try_from(own).unwrap_or(u32::MAX)),
     }))
 }
 
@@ -288,6 +310,27 @@ mod tests {
             panic!("not TCP")
         };
         assert_eq!((tcp.payload.len(), tcp.wire_payload_len), (40, 100));
+    }
+
+    #[test]
+    fn a_datagram_ends_where_it_says_and_a_cut_is_known() {
+        let mut plain = Vec::new();
+        PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64)
+            .udp(40_000, 1884)
+            .write(&mut plain, b"payload")
+            .unwrap();
+        let read = |data: &[u8]| {
+            let packet = decode(&frame(LinkType::RawIp, data)).unwrap();
+            let Transport::Udp(udp) = packet.transport else { panic!("not UDP") };
+            (udp.src_port, udp.dst_port, udp.payload.to_vec(), udp.wire_payload_len)
+        };
+        assert_eq!(read(&plain), (40_000, 1884, b"payload".to_vec(), 7));
+        assert_eq!(read(&plain[..plain.len() - 3]), (40_000, 1884, b"payl".to_vec(), 7));
+        // A length of three octets less, as if the rest were padding; then one that cannot be.
+        plain[25] -= 3;
+        assert_eq!(read(&plain), (40_000, 1884, b"payl".to_vec(), 4));
+        plain[25] = 3;
+        assert_eq!(read(&plain), (40_000, 1884, b"payload".to_vec(), 7));
     }
 
     #[test]

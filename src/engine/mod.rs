@@ -171,7 +171,7 @@ impl<'m, S: Scorer> Engine<'m, S> {
                 self.stats.tcp += 1;
                 self.on_segment(&packet, &segment, now, sink);
             }
-            Transport::Udp { .. } => self.stats.udp += 1,
+            Transport::Udp(_) => self.stats.udp += 1,
         }
     }
 

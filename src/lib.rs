@@ -27,6 +27,7 @@ pub mod client;
 pub mod decode;
 pub mod detect;
 pub mod engine;
+pub mod event;
 pub mod features;
 pub mod flow;
 pub mod frame;

@@ -7,6 +7,7 @@ mod clock;
 mod knowledge;
 mod memory;
 mod mqtt;
+mod observed;
 mod second;
 mod stats;
 mod tcp;
@@ -14,6 +15,7 @@ mod tcp;
 pub use clock::Clock;
 pub use knowledge::Knowledge;
 pub use memory::{ClientSlot, ConnectionSlot, HostSlot, IncidentSlot, Memory};
+pub use observed::Observed;
 pub use stats::Stats;
 
 use core::net::IpAddr;
@@ -26,6 +28,7 @@ use crate::decode::{Transport, decode};
 use crate::detect::incident::{Incidents, Pace};
 use crate::detect::rules::Thresholds;
 use crate::detect::scorer::Scorer;
+use crate::event::Event;
 use crate::features::FeatureVector;
 use crate::features::schema::Schema;
 use crate::flow::connection::Connection;
@@ -42,11 +45,20 @@ use crate::time::Timestamp;
 
 /// Where the engine's results go. All methods have empty defaults.
 pub trait Sink {
+    /// Whether every control packet is wanted as it is read.
+    const WANTS_PACKETS: bool = false;
+
     /// Whether vectors are wanted; they are built only then (a model gets its own).
     const WANTS_VECTORS: bool = false;
 
     /// An alert was made.
     fn alert(&mut self, _alert: &Alert) {}
+
+    /// Something with a name happened on the wire.
+    fn event(&mut self, _event: &Event) {}
+
+    /// A control packet was read.
+    fn control_packet(&mut self, _seen: &Observed<'_, '_>) {}
 
     /// The vector of a source host over the windows that end at `ts`.
     fn host_vector(&mut self, _ts: Timestamp, _host: IpAddr, _vector: &FeatureVector) {}

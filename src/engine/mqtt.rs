@@ -1,7 +1,9 @@
 //! What each control packet means for its session, its host and its client.
 
-use super::Sink;
+use core::time::Duration;
+
 use super::knowledge::Knowledge;
+use super::{Observed, Sink};
 use crate::detect::class::Class;
 use crate::detect::rules;
 use crate::flow::connection::{Ends, Session, Speaks};
@@ -13,7 +15,7 @@ use crate::host::window::Counter;
 use crate::limits::LONG_KEEP_ALIVE_SECS;
 use crate::mqtt::connect::{ConnAck, Connect};
 use crate::mqtt::framer::{Framer, HeadRing, Item};
-use crate::mqtt::packet::{Body, PacketType, RawPacket, parse};
+use crate::mqtt::packet::{Body, ControlPacket, PacketType, RawPacket, parse};
 use crate::mqtt::publish::{Publish, is_odd_client_id, is_odd_topic};
 use crate::mqtt::violation::{Violation, Violations};
 use crate::time::Timestamp;
@@ -118,6 +120,9 @@ impl Knowledge<'_> {
             }
             _ => {}
         }
+        if K::WANTS_PACKETS && !*talk.ours {
+            self.show(talk, raw, &ControlPacket { violations, ..packet }, sink);
+        }
         // After the packet itself, so that a CONNECT's host is known with its client.
         if !violations.is_empty() && !*talk.ours {
             self.counts.violations += 1;
@@ -125,6 +130,27 @@ impl Knowledge<'_> {
                 self.on_violations(talk, violations, sink);
             }
         }
+    }
+
+    /// Shows a packet to whoever looks on.
+    fn show<K: Sink>(
+        &mut self,
+        talk: &Talk<'_>,
+        raw: &RawPacket<'_>,
+        packet: &ControlPacket<'_>,
+        sink: &mut K,
+    ) {
+        let client_id = self.clients.at(talk.session.client).map(|(_, client)| client.id.as_slice());
+        sink.control_packet(&Observed {
+            ts: talk.now - Duration::from_micros(self.clock_offset),
+            client: talk.ends.client,
+            server: talk.ends.server,
+            direction: talk.direction,
+            version: talk.session.version,
+            client_id,
+            raw,
+            packet,
+        });
     }
 
     fn on_connect<K: Sink>(&mut self, talk: &mut Talk<'_>, connect: &Connect<'_>, sink: &mut K) {

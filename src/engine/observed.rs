@@ -1,0 +1,27 @@
+//! A control packet as a bystander of the engine sees it.
+
+use crate::flow::key::{Direction, Socket};
+use crate::mqtt::packet::{ControlPacket, RawPacket};
+use crate::mqtt::version::Version;
+use crate::time::Timestamp;
+
+/// A control packet with its surroundings. Borrowed: what is wanted later must be copied, and secrets must not be.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed<'s, 'p> {
+    /// When its last captured octet came, in the time of the capture.
+    pub ts: Timestamp,
+    /// Who opened the connection.
+    pub client: Socket,
+    /// Who was connected to.
+    pub server: Socket,
+    /// Which way it went.
+    pub direction: Direction,
+    /// The protocol version of the connection as far as it is known.
+    pub version: Version,
+    /// The client identifier of the session, cut to [`CLIENT_ID_BYTES`](crate::limits::CLIENT_ID_BYTES); `None` if unknown.
+    pub client_id: Option<&'s [u8]>,
+    /// The fixed header and the octets behind it.
+    pub raw: &'s RawPacket<'p>,
+    /// What it says, and what is wrong with it.
+    pub packet: &'s ControlPacket<'p>,
+}

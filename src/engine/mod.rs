@@ -3,6 +3,7 @@
 //! Time is that of the frames. Whole seconds are stepped through one by one before a frame of a later second is
 //! looked at, so it makes no difference to the alerts when, or whether, the shell ticks: replay equals live.
 
+mod carrier;
 mod clock;
 mod knowledge;
 mod memory;

@@ -32,23 +32,6 @@ pub(super) struct Talk<'c> {
     pub(super) now: Timestamp,
 }
 
-/// Whether the first octets a client sends are a CONNECT: the fixed header, then one of the two protocol names.
-pub(super) fn begins_with_connect(octets: &[u8]) -> bool {
-    let Some((0x10, rest)) = octets.split_first() else {
-        return false;
-    };
-    let crate::mqtt::field::Varint::Value { len, .. } = crate::mqtt::field::varint(rest) else {
-        return false;
-    };
-    let body = rest.get(usize::from(len)..).unwrap_or_default();
-    body.starts_with(b"\0\x04MQTT") || body.starts_with(b"\0\x06MQIsdp")
-}
-
-/// Whether the first octets are a TLS handshake record (RFC 8446, section 5.1).
-pub(super) fn begins_with_tls(octets: &[u8]) -> bool {
-    matches!(octets, [0x16, 0x03, ..])
-}
-
 impl Knowledge<'_> {
     /// Takes the next octets of a direction, or a gap in them, through its framer.
     #[inline]
@@ -369,20 +352,5 @@ fn note_packet(
         // Joined in the middle of a session that is evidently in use.
         session.accepted = true;
         session.used = true;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tells_a_connect_by_its_first_octets() {
-        assert!(begins_with_connect(b"\x10\x0e\0\x04MQTT\x04\x02\0\x3c\0\x02ab"));
-        assert!(begins_with_connect(b"\x10\x80\x01\0\x06MQIsdp\x03"));
-        assert!(!begins_with_connect(b"\x10\x0e\0\x04HTTP"));
-        assert!(!begins_with_connect(b"GET / HTTP/1.1"));
-        assert!(!begins_with_connect(b""));
-        assert!(begins_with_tls(&[0x16, 3, 1, 2]) && !begins_with_tls(&[0x17, 3, 3]));
     }
 }

@@ -1,12 +1,14 @@
 //! What each TCP segment means for its connection.
 
-use super::mqtt::{Talk, begins_with_connect, begins_with_tls};
+use super::carrier::Carried;
+use super::mqtt::Talk;
 use super::{Engine, Sink};
 use crate::decode::{Packet, TcpFlags, TcpSegment};
 use crate::detect::rules;
 use crate::detect::scorer::Scorer;
 use crate::features::connection::vector;
-use crate::flow::connection::{Connection, Ends, Half, Phase, Speaks};
+use crate::flow::carrier::Carrier;
+use crate::flow::connection::{Connection, Ends, Half, Phase};
 use crate::flow::key::{Direction, FlowKey, Socket};
 use crate::flow::record::EndReason;
 use crate::flow::stream::Delivery;
@@ -155,35 +157,16 @@ impl<S: Scorer> Engine<'_, S> {
         let Some((_, connection)) = self.connections.at(handle) else {
             return;
         };
+        match connection.carrier {
+            Carrier::Plain => {}
+            Carrier::Other => return,
+            _ => return self.on_carried(handle, direction, segment, now, sink),
+        }
         let Connection { ends, up, down, session, ours, .. } = connection;
         let from_start = up.from_start;
-        if session.speaks == Speaks::Unknown {
-            session.speaks =
-                speaks(direction, segment.payload, self.settings.mqtt_ports.contains(&ends.server.port));
-            if session.speaks == Speaks::Mqtt
-                && direction == Direction::ToServer
-                && begins_with_connect(segment.payload)
-            {
-                // A CONNECT says where the boundary is, even when the SYN was missed.
-                up.framer = Framer::AT_START;
-                if !down.stream.is_positioned() {
-                    down.framer = Framer::AT_START;
-                }
-            }
-        }
-        if session.speaks != Speaks::Mqtt {
-            return;
-        }
         let knowledge = &mut self.knowledge;
         let octets = segment.wire_payload_len;
-        let (segments, bytes) = match direction {
-            Direction::ToServer => (Counter::SegmentsSent, Counter::BytesSent),
-            Direction::ToClient => (Counter::SegmentsReceived, Counter::BytesReceived),
-        };
-        if let Some(host) = knowledge.host(ends, now) {
-            host.count(segments, 1, now.as_secs());
-            host.count(bytes, octets.div_ceil(64), now.as_secs());
-        }
+        knowledge.count_segment(ends, direction, octets, now);
         let half = match direction {
             Direction::ToServer => up,
             Direction::ToClient => down,
@@ -214,19 +197,21 @@ impl<S: Scorer> Engine<'_, S> {
         let Some((_, connection)) = self.connections.at(handle) else {
             return;
         };
-        let Connection { ends, up, down, session, ours, .. } = connection;
+        let Connection { ends, up, down, session, ours, carrier, .. } = connection;
         let from_start = up.from_start;
-        let Half { stream, framer, .. } = match direction {
-            Direction::ToServer => up,
-            Direction::ToClient => down,
+        let (half, other) = match direction {
+            Direction::ToServer => (up, down),
+            Direction::ToClient => (down, up),
         };
+        let Half { stream, framer, .. } = half;
         if !stream.holds() {
             return;
         }
-        let mut talk = Talk { ends, session, ours, from_start, direction, now };
+        let mqtt_port = self.settings.mqtt_ports.contains(&ends.server.port);
+        let talk = Talk { ends, session, ours, from_start, direction, now };
+        let mut carried = Carried { talk, carrier, framer, other, mqtt_port };
         let (knowledge, heads) = (&mut self.knowledge, &mut self.heads);
-        let mut deliver =
-            |delivery: Delivery<'_>| knowledge.on_delivery(&mut talk, framer, heads, delivery, sink);
+        let mut deliver = |delivery: Delivery<'_>| knowledge.on_carried(&mut carried, heads, delivery, sink);
         match ack {
             Some(ack) => stream.acknowledged(ack, &mut self.held, &mut self.stats.stream, &mut deliver),
             None => stream.finish(&mut self.held, &mut self.stats.stream, &mut deliver),
@@ -331,18 +316,4 @@ impl<S: Scorer> Engine<'_, S> {
             self.end(&mut connection, reason, now, sink);
         }
     }
-}
-
-/// What the first payload says about the connection.
-fn speaks(direction: Direction, payload: &[u8], mqtt_port: bool) -> Speaks {
-    if payload.is_empty() {
-        return Speaks::Unknown;
-    }
-    if direction == Direction::ToServer && begins_with_connect(payload) {
-        return Speaks::Mqtt;
-    }
-    if mqtt_port && !begins_with_tls(payload) {
-        return Speaks::Mqtt;
-    }
-    Speaks::Other
 }

@@ -1,5 +1,6 @@
 //! Everything remembered of one TCP connection.
 
+use super::carrier::Carrier;
 use super::key::{Direction, Socket};
 use super::record::Meter;
 use super::stream::Stream;
@@ -186,6 +187,8 @@ pub struct Connection {
     pub record_start: Timestamp,
     /// The product's own connection to its broker: not looked into.
     pub ours: bool,
+    /// What carries MQTT here.
+    pub carrier: Carrier,
     /// To the server.
     pub up: Half,
     /// To the client.
@@ -205,6 +208,7 @@ impl Connection {
             last_seen: now,
             record_start: now,
             ours: false,
+            carrier: Carrier::NEW,
             up: Half::NEW,
             down: Half::NEW,
             session: Session::NEW,

@@ -1,5 +1,6 @@
 //! Connections: who talks to whom, in what order the octets came, how long it lasted.
 
+pub mod carrier;
 pub mod connection;
 pub mod key;
 pub mod moments;

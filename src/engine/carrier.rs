@@ -1,0 +1,180 @@
+//! From a stream's octets to the framer where MQTT does not lie straight on TCP, or where that is not known yet.
+
+use super::knowledge::Knowledge;
+use super::mqtt::Talk;
+use super::{Engine, Sink};
+use crate::decode::TcpSegment;
+use crate::detect::scorer::Scorer;
+use crate::flow::carrier::{Beginning, Carrier, Opening, beginning};
+use crate::flow::connection::{Connection, Ends, Half, Speaks};
+use crate::flow::key::Direction;
+use crate::flow::stream::Delivery;
+use crate::flow::table::Handle;
+use crate::host::window::Counter;
+use crate::mqtt::framer::{Framer, HeadRing};
+use crate::time::Timestamp;
+
+/// One direction of a connection, and what of the other one may change with it.
+pub(super) struct Carried<'c> {
+    pub(super) talk: Talk<'c>,
+    pub(super) carrier: &'c mut Carrier,
+    pub(super) framer: &'c mut Framer,
+    /// The other direction.
+    pub(super) other: &'c mut Half,
+    /// The server's port is one of those configured.
+    pub(super) mqtt_port: bool,
+}
+
+impl<S: Scorer> Engine<'_, S> {
+    /// Takes the payload of a segment of a connection that is not known to be plain MQTT.
+    #[cold]
+    pub(super) fn on_carried<K: Sink>(
+        &mut self,
+        handle: Handle,
+        direction: Direction,
+        segment: &TcpSegment<'_>,
+        now: Timestamp,
+        sink: &mut K,
+    ) {
+        let Some((_, connection)) = self.connections.at(handle) else {
+            return;
+        };
+        let Connection { ends, up, down, session, ours, carrier, .. } = connection;
+        let mqtt_port = self.settings.mqtt_ports.contains(&ends.server.port);
+        let from_start = up.from_start;
+        let (half, other) = match direction {
+            Direction::ToServer => (up, down),
+            Direction::ToClient => (down, up),
+        };
+        // Only the client's octets tell what it is, except where it is known by its port.
+        if matches!(carrier, Carrier::Unknown(_)) && direction == Direction::ToClient && !mqtt_port {
+            return;
+        }
+        let Half { stream, framer, .. } = half;
+        let octets = segment.wire_payload_len;
+        let (knowledge, heads) = (&mut self.knowledge, &mut self.heads);
+        let talk = Talk { ends, session, ours, from_start, direction, now };
+        let mut carried = Carried { talk, carrier, framer, other, mqtt_port };
+        stream.accept(
+            segment.seq,
+            segment.payload,
+            octets,
+            &mut self.held,
+            &mut self.stats.stream,
+            &mut |delivery| knowledge.on_carried(&mut carried, heads, delivery, sink),
+        );
+        let Carried { talk, carrier, .. } = carried;
+        if carrier.is_plain() {
+            knowledge.count_segment(talk.ends, direction, octets, now);
+        }
+    }
+}
+
+impl Knowledge<'_> {
+    /// Counts a segment with MQTT in it.
+    #[inline]
+    pub(super) fn count_segment(
+        &mut self,
+        ends: &mut Ends,
+        direction: Direction,
+        octets: u32,
+        now: Timestamp,
+    ) {
+        let (segments, bytes) = match direction {
+            Direction::ToServer => (Counter::SegmentsSent, Counter::BytesSent),
+            Direction::ToClient => (Counter::SegmentsReceived, Counter::BytesReceived),
+        };
+        if let Some(host) = self.host(ends, now) {
+            host.count(segments, 1, now.as_secs());
+            host.count(bytes, octets.div_ceil(64), now.as_secs());
+        }
+    }
+
+    /// Takes the next octets of a direction, or a gap in them, through its carrier.
+    pub(super) fn on_carried<K: Sink>(
+        &mut self,
+        carried: &mut Carried<'_>,
+        heads: &mut HeadRing<'_>,
+        delivery: Delivery<'_>,
+        sink: &mut K,
+    ) {
+        match carried.carrier {
+            Carrier::Plain => {
+                self.on_delivery(&mut carried.talk, carried.framer, heads, delivery, sink);
+            }
+            Carrier::Unknown(opening) => {
+                let opening = *opening;
+                self.on_opening(carried, opening, heads, delivery, sink);
+            }
+            Carrier::Other => {}
+        }
+    }
+
+    /// Takes octets of a connection that has yet to say what it is.
+    fn on_opening<K: Sink>(
+        &mut self,
+        carried: &mut Carried<'_>,
+        mut opening: Opening,
+        heads: &mut HeadRing<'_>,
+        delivery: Delivery<'_>,
+        sink: &mut K,
+    ) {
+        let Delivery::Octets(octets) = delivery else {
+            // What comes behind the gap may still be known by its shape.
+            *carried.carrier = Carrier::NEW;
+            *carried.framer = Framer::IN_THE_MIDDLE;
+            return;
+        };
+        let kept = opening.keep(octets);
+        let begins = match carried.talk.direction {
+            Direction::ToServer if opening.octets().len() == kept => beginning(octets),
+            Direction::ToServer => beginning(opening.octets()),
+            // Only where the port says that it is MQTT.
+            Direction::ToClient => Beginning::Unlike,
+        };
+        let Some(decided) = carried.decide(begins, &opening) else {
+            *carried.carrier = Carrier::Unknown(opening);
+            return;
+        };
+        *carried.carrier = decided;
+        if opening.octets().len() == kept {
+            self.on_carried(carried, heads, delivery, sink);
+        } else {
+            self.on_carried(carried, heads, Delivery::Octets(opening.octets()), sink);
+            let rest = octets.get(kept..).unwrap_or_default();
+            if !rest.is_empty() {
+                self.on_carried(carried, heads, Delivery::Octets(rest), sink);
+            }
+        }
+    }
+}
+
+impl Carried<'_> {
+    /// What carries a stream that begins so; `None` while too little was seen.
+    fn decide(&mut self, begins: Beginning, opening: &Opening) -> Option<Carrier> {
+        let begins = match begins {
+            // A client of a broker's port that may be saying CONNECT need not finish it.
+            Beginning::Short
+                if self.mqtt_port && self.talk.from_start && opening.octets().first() == Some(&0x10) =>
+            {
+                Beginning::Unlike
+            }
+            begins => begins,
+        };
+        let carrier = match begins {
+            Beginning::Short => return None,
+            Beginning::Connect => {
+                // It says where the boundary is, even when the SYN was missed.
+                *self.framer = Framer::AT_START;
+                if !self.other.stream.is_positioned() {
+                    self.other.framer = Framer::AT_START;
+                }
+                Carrier::Plain
+            }
+            Beginning::Unlike if self.mqtt_port => Carrier::Plain,
+            Beginning::Tls | Beginning::Unlike => Carrier::Other,
+        };
+        self.talk.session.speaks = if carrier.is_plain() { Speaks::Mqtt } else { Speaks::Other };
+        Some(carrier)
+    }
+}

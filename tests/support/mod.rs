@@ -20,3 +20,4 @@ pub mod mqtt;
 pub mod namespace;
 pub mod observe;
 pub mod program;
+pub mod seen;

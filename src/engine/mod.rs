@@ -25,7 +25,7 @@ use heapless::Vec;
 
 use crate::alert::Alert;
 use crate::client::{Client, ClientKey};
-use crate::decode::{Transport, decode};
+use crate::decode::{Packet, SkipReason, Transport, decode};
 use crate::detect::incident::{Incidents, Pace};
 use crate::detect::rules::Thresholds;
 use crate::detect::scorer::Scorer;
@@ -49,6 +49,9 @@ pub trait Sink {
     /// Whether every control packet is wanted as it is read.
     const WANTS_PACKETS: bool = false;
 
+    /// Whether every frame is wanted as it is decoded.
+    const WANTS_FRAMES: bool = false;
+
     /// Whether vectors are wanted; they are built only then (a model gets its own).
     const WANTS_VECTORS: bool = false;
 
@@ -57,6 +60,9 @@ pub trait Sink {
 
     /// Something with a name happened on the wire.
     fn event(&mut self, _event: &Event) {}
+
+    /// A frame was decoded, or passed over for a reason.
+    fn frame(&mut self, _frame: &Frame<'_>, _decoded: Result<&Packet<'_>, SkipReason>) {}
 
     /// A control packet was read.
     fn control_packet(&mut self, _seen: &Observed<'_, '_>) {}
@@ -172,7 +178,11 @@ impl<'m, S: Scorer> Engine<'m, S> {
         self.stats.octets += u64::from(frame.wire_len);
         let now = self.clock.normalise(frame.ts);
         self.advance(now, sink);
-        let packet = match decode(frame) {
+        let decoded = decode(frame);
+        if K::WANTS_FRAMES {
+            sink.frame(frame, decoded.as_ref().map_err(|reason| *reason));
+        }
+        let packet = match decoded {
             Ok(packet) => packet,
             Err(reason) => {
                 self.stats.skipped[reason as usize] += 1;

@@ -227,7 +227,7 @@ pub fn malformed(host: &mut Host, _second: u64, limits: &Thresholds) -> Option<F
     let violations = host.windows.last60(Counter::Violation);
     let oddities = host.windows.last60(Counter::Oddity);
     let events = violations + oddities;
-    let kinds = host.violation_kinds.count_ones();
+    let kinds = host.violation_kinds.len();
     if events < limits.malformed_events {
         return None;
     }
@@ -286,6 +286,7 @@ pub fn tcp_scan(host: &mut Host, second: u64, limits: &Thresholds) -> Option<Fin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mqtt::violation::Violation;
 
     const LIMITS: Thresholds = Thresholds::DEFAULT;
 
@@ -342,9 +343,10 @@ mod tests {
     #[test]
     fn one_mistake_over_and_over_is_low() {
         let mut clumsy = host(&[(Counter::Violation, 50)]);
-        clumsy.violation_kinds = 1;
+        clumsy.violation_kinds.add(Violation::Utf8);
         assert_eq!(malformed(&mut clumsy, 100, &LIMITS).map(|f| f.severity), Some(Severity::Low));
-        clumsy.violation_kinds = 0b111;
+        clumsy.violation_kinds =
+            [Violation::Utf8, Violation::Qos3, Violation::Trailing].into_iter().collect();
         assert_eq!(malformed(&mut clumsy, 100, &LIMITS).map(|f| f.severity), Some(Severity::Medium));
     }
 

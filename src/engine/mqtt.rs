@@ -13,10 +13,12 @@ use crate::host::gauge::Gauge;
 use crate::host::sketch::Sketch;
 use crate::host::window::Counter;
 use crate::limits::LONG_KEEP_ALIVE_SECS;
-use crate::mqtt::connect::{ConnAck, Connect};
+use crate::mqtt::acknowledge::ConnAck;
+use crate::mqtt::connect::Connect;
 use crate::mqtt::framer::{Framer, HeadRing, Item};
 use crate::mqtt::packet::{Body, ControlPacket, PacketType, RawPacket, parse};
-use crate::mqtt::publish::{Publish, is_odd_client_id, is_odd_topic};
+use crate::mqtt::publish::{Publish, is_odd_client_id};
+use crate::mqtt::topic::is_odd_name;
 use crate::mqtt::violation::{Violation, Violations};
 use crate::time::Timestamp;
 
@@ -83,7 +85,7 @@ impl Knowledge<'_> {
                 self.on_used(talk);
             }
             Body::Connect(connect) if up => self.on_connect(talk, &connect, sink),
-            Body::ConnAck(Some(ack)) if !up => self.on_connack(talk, ack, sink),
+            Body::ConnAck(Some(ack)) if !up => self.on_connack(talk, &ack, sink),
             Body::Subscribe(filters) if up => {
                 talk.session.tally.filters += u32::from(filters.count);
                 talk.session.tally.wildcards += u32::from(filters.wildcards);
@@ -107,6 +109,7 @@ impl Knowledge<'_> {
             self.show(talk, raw, &ControlPacket { violations, ..packet }, sink);
         }
         // After the packet itself, so that a CONNECT's host is known with its client.
+        let violations = violations.counted();
         if !violations.is_empty() && !*talk.ours {
             self.counts.violations += 1;
             if up {
@@ -148,7 +151,7 @@ impl Knowledge<'_> {
         session.connected = Some(now);
         session.keep_alive = connect.keep_alive;
         session.clean = connect.clean;
-        session.has_will = connect.has_will;
+        session.has_will = connect.will.is_some();
         session.has_user = connect.user_name.is_some();
         session.client_id_len = u16::try_from(id.len()).unwrap_or(u16::MAX);
         if !id.is_empty() {
@@ -180,7 +183,7 @@ impl Knowledge<'_> {
         }
     }
 
-    fn on_connack<K: Sink>(&mut self, talk: &mut Talk<'_>, ack: ConnAck, sink: &mut K) {
+    fn on_connack<K: Sink>(&mut self, talk: &mut Talk<'_>, ack: &ConnAck<'_>, sink: &mut K) {
         let now = talk.now;
         if let Some(connected) = talk.session.connected {
             talk.session.connack_delay = Some(u32::try_from(now.micros_since(connected)).unwrap_or(u32::MAX));
@@ -238,7 +241,7 @@ impl Knowledge<'_> {
         if publish.qos > 0 {
             host.count(Counter::PublishAcked, 1, second);
         }
-        let odd = is_odd_topic(topic);
+        let odd = is_odd_name(topic);
         if odd {
             host.count(Counter::Oddity, 1, second);
         }
@@ -261,7 +264,7 @@ impl Knowledge<'_> {
             return;
         };
         host.server = Some(server);
-        host.violation_kinds |= violations.bits();
+        host.violation_kinds = host.violation_kinds.with(violations);
         host.count(Counter::Violation, 1, now.as_secs());
         self.ask(rules::malformed, talk.ends, now, sink);
     }

@@ -12,6 +12,7 @@ use crate::features::FeatureVector;
 use crate::features::schema::{HOST_SOURCES, HostSource};
 use crate::flow::key::Socket;
 use crate::flow::table::{Handle, Worth};
+use crate::mqtt::violation::Violations;
 use gauge::Gauges;
 use sketch::{Distinct, Sketch};
 use window::{Counter, Windows};
@@ -51,8 +52,8 @@ pub struct Host {
     pub client: Handle,
     /// Its open incident of each class, by index into the incident table.
     pub incidents: [u8; Class::ALL.len()],
-    /// Kinds of violations since the host was last quiet for a minute, as a bit set.
-    pub violation_kinds: u32,
+    /// Kinds of violations since the host was last quiet for a minute.
+    pub violation_kinds: Violations,
     /// The model's latest class and for how many seconds in a row it has said so.
     pub suspicion: Option<(Class, u8)>,
 }
@@ -70,7 +71,7 @@ impl Host {
         server: None,
         client: Handle::NONE,
         incidents: [NO_INCIDENT; Class::ALL.len()],
-        violation_kinds: 0,
+        violation_kinds: Violations::NONE,
         suspicion: None,
     };
 
@@ -79,7 +80,7 @@ impl Host {
     pub fn advance(&mut self, second: u64) {
         if second.saturating_sub(self.active) > 60 {
             self.sketches.iter_mut().for_each(Distinct::forget);
-            self.violation_kinds = 0;
+            self.violation_kinds = Violations::NONE;
         }
         self.windows.advance(second);
         self.active = self.active.max(second);

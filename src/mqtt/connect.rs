@@ -1,6 +1,8 @@
-//! CONNECT (section 3.1) and CONNACK (section 3.2).
+//! CONNECT (section 3.1).
 
 use super::field::Fields;
+use super::property::{self, Place, Properties};
+use super::topic;
 use super::version::Version;
 use super::violation::{Violation, Violations};
 
@@ -15,14 +17,31 @@ pub struct Connect<'a> {
     pub clean: bool,
     /// Keep alive in seconds; 0 is none.
     pub keep_alive: u16,
+    /// Properties; none before version 5.
+    pub properties: Properties<'a>,
     /// Client identifier; `None` when it was not captured.
     pub client_id: Option<&'a [u8]>,
-    /// A will is left.
-    pub has_will: bool,
+    /// The will that is left.
+    pub will: Option<Will<'a>>,
     /// User name, if any.
     pub user_name: Option<&'a [u8]>,
     /// Password, if any: only to be hashed with a key.
     pub password: Option<&'a [u8]>,
+}
+
+/// A will (section 3.1.2.5).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Will<'a> {
+    /// 0, 1, 2, or the illegal 3.
+    pub qos: u8,
+    /// To be kept by the broker.
+    pub retain: bool,
+    /// Properties; none before version 5.
+    pub properties: Properties<'a>,
+    /// Topic; `None` when it was not captured.
+    pub topic: Option<&'a [u8]>,
+    /// Length of the message in octets; `None` when it was not captured.
+    pub payload_len: Option<u16>,
 }
 
 const RESERVED: u8 = 0x01;
@@ -36,114 +55,157 @@ const USER_NAME: u8 = 0x80;
 #[must_use]
 pub fn parse<'a>(mut fields: Fields<'a>, violations: &mut Violations) -> Connect<'a> {
     let mut connect = Connect::default();
-    let complete = read(&mut fields, &mut connect, violations);
-    if complete.is_some() && fields.remaining() > 0 {
-        violations.add(Violation::Trailing);
+    let mut found = Violations::NONE;
+    let flags = read_head(&mut fields, &mut connect, &mut found);
+    if let Some(flags) = flags
+        && read_payload(flags, &mut fields, &mut connect, &mut found).is_some()
+    {
+        judge_leftover(flags, fields.rest(), fields.remaining(), &mut found);
     }
-    fields.end(violations);
+    let field_is_missing = [
+        Violation::ClientIdMissing,
+        Violation::WillFieldsMissing,
+        Violation::UserNameMissing,
+        Violation::PasswordMissing,
+    ];
+    if !field_is_missing.into_iter().any(|missing| found.has(missing)) {
+        fields.end(&mut found);
+    }
+    if connect.version == Version::V5 && !found.counted().is_empty() {
+        found.add(Violation::MalformedConnect5);
+    }
+    *violations = violations.with(found);
     connect
 }
 
-fn read<'a>(fields: &mut Fields<'a>, connect: &mut Connect<'a>, violations: &mut Violations) -> Option<()> {
+/// The variable header; gives the connect flags.
+fn read_head<'a>(
+    fields: &mut Fields<'a>,
+    connect: &mut Connect<'a>,
+    violations: &mut Violations,
+) -> Option<u8> {
     let name = fields.binary()?;
-    if !matches!(name, b"MQTT" | b"MQIsdp") {
-        violations.add(Violation::ProtocolName);
-    }
+    let name_is_known = matches!(name, b"MQTT" | b"MQIsdp");
+    violations.add_if(!name_is_known, Violation::ProtocolName);
     let level = fields.octet()?;
     connect.bridge = level & 0x80 != 0;
     match Version::from_level(level) {
         Some(version) => {
             connect.version = version;
-            if (version == Version::V31) != (name == b"MQIsdp") && matches!(name, b"MQTT" | b"MQIsdp") {
-                violations.add(Violation::ProtocolLevel);
-            }
+            let fits = (version == Version::V31) == (name == b"MQIsdp");
+            violations.add_if(name_is_known && !fits, Violation::ProtocolLevel);
         }
         None => violations.add(Violation::ProtocolLevel),
     }
-
     let flags = fields.octet()?;
     connect.clean = flags & CLEAN != 0;
-    connect.has_will = flags & WILL != 0;
     check_flags(flags, connect.version, violations);
-
     connect.keep_alive = fields.two_octets()?;
-    let v5 = connect.version.has_properties();
-    if v5 {
-        fields.skip_properties()?;
+    violations.add_if(matches!(connect.keep_alive, 0 | u16::MAX), Violation::EndlessKeepAlive);
+    if connect.version.has_properties() {
+        property::parse(Place::Connect, fields, &mut connect.properties, violations)?;
     }
-    let client_id = fields.string(violations)?;
-    connect.client_id = Some(client_id);
-    if client_id.is_empty() && !connect.clean && !v5 && connect.version != Version::Unknown {
-        violations.add(Violation::EmptyClientId);
-    }
-    if connect.has_will {
-        if v5 {
-            fields.skip_properties()?;
-        }
-        fields.string(violations)?;
-        fields.binary()?;
+    Some(flags)
+}
+
+fn read_payload<'a>(
+    flags: u8,
+    fields: &mut Fields<'a>,
+    connect: &mut Connect<'a>,
+    violations: &mut Violations,
+) -> Option<()> {
+    let version = connect.version;
+    violations.add_if(fields.remaining() == 0, Violation::ClientIdMissing);
+    let id = fields.string(violations)?;
+    connect.client_id = Some(id);
+    violations.add_if(core::str::from_utf8(id).is_err(), Violation::ClientIdUtf8);
+    violations.add_if(has_wildcard(id), Violation::IdentityWildcard);
+    let needs_id = matches!(version, Version::V31 | Version::V311);
+    violations.add_if(id.is_empty() && !connect.clean && needs_id, Violation::EmptyClientIdKept);
+    if flags & WILL != 0 {
+        let qos = flags >> 3 & 0x03;
+        let will = connect.will.insert(Will { qos, retain: flags & WILL_RETAIN != 0, ..Will::default() });
+        read_will(fields, will, version, violations)?;
     }
     if flags & USER_NAME != 0 {
-        connect.user_name = Some(fields.string(violations)?);
+        violations.add_if(fields.remaining() == 0, Violation::UserNameMissing);
+        let name = fields.string(violations)?;
+        connect.user_name = Some(name);
+        violations.add_if(core::str::from_utf8(name).is_err(), Violation::UserNameUtf8);
+        violations.add_if(has_wildcard(name), Violation::IdentityWildcard);
     }
     if flags & PASSWORD != 0 {
+        violations.add_if(fields.remaining() == 0, Violation::PasswordMissing);
         connect.password = Some(fields.binary()?);
     }
     Some(())
 }
 
-fn check_flags(flags: u8, version: Version, violations: &mut Violations) {
-    if flags & RESERVED != 0 {
-        violations.add(Violation::ConnectReserved);
+fn read_will<'a>(
+    fields: &mut Fields<'a>,
+    will: &mut Will<'a>,
+    version: Version,
+    violations: &mut Violations,
+) -> Option<()> {
+    if version.has_properties() {
+        violations.add_if(fields.remaining() == 0, Violation::WillFieldsMissing);
+        property::parse(Place::Will, fields, &mut will.properties, violations)?;
     }
+    violations.add_if(fields.remaining() == 0, Violation::WillFieldsMissing);
+    let name = fields.binary()?;
+    will.topic = Some(name);
+    topic::check_name(name, Violation::WillTopicUtf8, violations);
+    violations.add_if(name.is_empty(), Violation::EmptyTopic);
+    violations.add_if(fields.remaining() == 0, Violation::WillFieldsMissing);
+    will.payload_len = u16::try_from(fields.binary()?.len()).ok();
+    Some(())
+}
+
+/// Octets behind the last field that the flags announce: a field whose flag is not set, or nothing that can be named.
+fn judge_leftover(flags: u8, rest: &[u8], remaining: usize, violations: &mut Violations) {
+    if remaining == 0 {
+        return;
+    }
+    let mut leftover = Fields::new(rest, u32::try_from(remaining).unwrap_or(u32::MAX));
+    let ends_here = |leftover: &mut Fields<'_>| leftover.binary().is_some() && leftover.remaining() == 0;
+    let mut again = leftover;
+    let announced = flags & (USER_NAME | PASSWORD);
+    if announced == USER_NAME && ends_here(&mut leftover) {
+        violations.add(Violation::PasswordUnannounced);
+    } else if announced == 0 && ends_here(&mut leftover) {
+        violations.add(Violation::UserNameUnannounced);
+    } else if announced == 0 && again.binary().is_some() && ends_here(&mut again) {
+        violations.add(Violation::UserNameUnannounced);
+        violations.add(Violation::PasswordUnannounced);
+    } else {
+        violations.add(Violation::PayloadOrder);
+    }
+}
+
+fn has_wildcard(text: &[u8]) -> bool {
+    text.iter().any(|octet| matches!(octet, b'#' | b'+'))
+}
+
+fn check_flags(flags: u8, version: Version, violations: &mut Violations) {
+    violations.add_if(flags & RESERVED != 0, Violation::ConnectReserved);
     let will_qos = flags >> 3 & 0x03;
-    if will_qos == 3 || (flags & WILL == 0 && (will_qos != 0 || flags & WILL_RETAIN != 0)) {
-        violations.add(Violation::WillFlags);
+    violations.add_if(will_qos == 3, Violation::WillQos3);
+    if flags & WILL == 0 {
+        let retain = flags & WILL_RETAIN != 0;
+        violations.add_if(will_qos != 0, Violation::WillQosWithoutWill);
+        violations.add_if(retain, Violation::WillRetainWithoutWill);
+        let before_5 = version != Version::V5;
+        violations.add_if(before_5 && (will_qos != 0 || retain), Violation::WillFlagsWithoutWill);
     }
     let before_5 = matches!(version, Version::V31 | Version::V311);
-    if before_5 && flags & PASSWORD != 0 && flags & USER_NAME == 0 {
-        violations.add(Violation::PasswordWithoutUser);
-    }
-}
-
-/// What a CONNACK says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ConnAck {
-    /// The server kept a session.
-    pub session_present: bool,
-    /// Return code (3.1, 3.1.1) or reason code (5); 0 accepts.
-    pub code: u8,
-}
-
-impl ConnAck {
-    /// Whether the client is refused.
-    #[must_use]
-    pub const fn refuses(self) -> bool {
-        self.code != 0
-    }
-
-    /// Whether it is refused for who it is: bad user name or password, not authorised, banned, bad method.
-    #[must_use]
-    pub const fn refuses_credentials(self) -> bool {
-        matches!(self.code, 4 | 5 | 0x86 | 0x87 | 0x8a | 0x8c)
-    }
-}
-
-/// Reads a CONNACK.
-#[must_use]
-pub fn parse_ack(mut fields: Fields<'_>, violations: &mut Violations) -> Option<ConnAck> {
-    let flags = fields.octet();
-    let code = fields.octet();
-    fields.end(violations);
-    if flags.is_some_and(|flags| flags & 0xfe != 0) {
-        violations.add(Violation::ConnAck);
-    }
-    Some(ConnAck { session_present: flags? & 1 != 0, code: code? })
+    let password_alone = flags & PASSWORD != 0 && flags & USER_NAME == 0;
+    violations.add_if(before_5 && password_alone, Violation::PasswordWithoutUser);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mqtt::property::PropertyId;
 
     fn parsed(body: &[u8]) -> (Connect<'_>, Violations) {
         let mut violations = Violations::default();
@@ -153,9 +215,16 @@ mod tests {
 
     #[test]
     fn reads_311_with_everything() {
-        let body = b"\0\x04MQTT\x04\xc6\0\x3c\0\x02id\0\x01t\0\x02wm\0\x04user\0\x06secret";
+        let body = b"\0\x04MQTT\x04\xee\0\x3c\0\x02id\0\x01t\0\x02wm\0\x04user\0\x06secret";
         let (connect, violations) = parsed(body);
         assert!(violations.is_empty(), "{violations:?}");
+        let will = Will {
+            qos: 1,
+            retain: true,
+            properties: Properties::NONE,
+            topic: Some(b"t"),
+            payload_len: Some(2),
+        };
         assert_eq!(
             connect,
             Connect {
@@ -163,8 +232,9 @@ mod tests {
                 bridge: false,
                 clean: true,
                 keep_alive: 60,
+                properties: Properties::NONE,
                 client_id: Some(b"id"),
-                has_will: true,
+                will: Some(will),
                 user_name: Some(b"user"),
                 password: Some(b"secret"),
             }
@@ -173,9 +243,12 @@ mod tests {
 
     #[test]
     fn reads_5_with_properties_and_31_and_the_bridge_bit() {
-        let (connect, violations) = parsed(b"\0\x04MQTT\x05\x02\0\x0a\x05\x11\0\0\0\x0a\0\x01c");
+        let (connect, violations) =
+            parsed(b"\0\x04MQTT\x05\x06\0\x0a\x05\x11\0\0\0\x0a\0\x01c\x05\x18\0\0\0\x05\0\x01w\0\0");
         assert!(violations.is_empty(), "{violations:?}");
         assert_eq!((connect.version, connect.client_id), (Version::V5, Some(&b"c"[..])));
+        assert_eq!(connect.properties.integer(PropertyId::SessionExpiryInterval), Some(10));
+        assert_eq!(connect.will.unwrap().properties.integer(PropertyId::WillDelayInterval), Some(5));
 
         let (connect, violations) = parsed(b"\0\x06MQIsdp\x83\x02\0\x0a\0\x01c");
         assert!(violations.is_empty(), "{violations:?}");
@@ -184,41 +257,37 @@ mod tests {
 
     #[test]
     fn notes_what_is_wrong() {
+        use Violation as V;
         for (body, expected) in [
-            (&b"\0\x04MQTX\x04\x02\0\0\0\0"[..], Violation::ProtocolName),
-            (b"\0\x04MQTT\x09\x02\0\0\0\0", Violation::ProtocolLevel),
-            (b"\0\x04MQTT\x03\x02\0\0\0\0", Violation::ProtocolLevel),
-            (b"\0\x04MQTT\x04\x03\0\0\0\0", Violation::ConnectReserved),
-            (b"\0\x04MQTT\x04\x0a\0\0\0\0", Violation::WillFlags),
-            (b"\0\x04MQTT\x04\x42\0\0\0\0\0\0", Violation::PasswordWithoutUser),
-            (b"\0\x04MQTT\x04\0\0\0\0\0", Violation::EmptyClientId),
-            (b"\0\x04MQTT\x04\x02\0\0\0\x05a", Violation::Truncated),
-            (b"\0\x04MQTT\x04\x02\0\0\0\x01aXX", Violation::Trailing),
-            (b"\0\x04MQTT\x04\x02\0\0\0\x01\0", Violation::NulInString),
+            (&b"\0\x04MQTX\x04\x02\0\x01\0\0"[..], &[V::ProtocolName][..]),
+            (b"\0\x04MQTT\x09\x02\0\x01\0\0", &[V::ProtocolLevel]),
+            (b"\0\x04MQTT\x03\x02\0\x01\0\0", &[V::ProtocolLevel]),
+            (b"\0\x04MQTT\x04\x03\0\x01\0\0", &[V::ConnectReserved]),
+            (b"\0\x04MQTT\x04\x0a\0\x01\0\0", &[V::WillQosWithoutWill, V::WillFlagsWithoutWill]),
+            (b"\0\x04MQTT\x04\x22\0\x01\0\0", &[V::WillRetainWithoutWill, V::WillFlagsWithoutWill]),
+            (b"\0\x04MQTT\x04\x1e\0\x01\0\x01a\0\x01t\0\0", &[V::WillQos3]),
+            (b"\0\x04MQTT\x04\x06\0\x01\0\x01a", &[V::WillFieldsMissing]),
+            (b"\0\x04MQTT\x04\x06\0\x01\0\x01a\0\x01t", &[V::WillFieldsMissing]),
+            (b"\0\x04MQTT\x04\x42\0\x01\0\x01a\0\x01p", &[V::PasswordWithoutUser]),
+            (b"\0\x04MQTT\x04\x82\0\x01\0\x01a", &[V::UserNameMissing]),
+            (b"\0\x04MQTT\x04\xc2\0\x01\0\x01a\0\x01u", &[V::PasswordMissing]),
+            (b"\0\x04MQTT\x04\x02\0\x01\0\x01a\0\x01u", &[V::UserNameUnannounced]),
+            (b"\0\x04MQTT\x04\x82\0\x01\0\x01a\0\x01u\0\x01p", &[V::PasswordUnannounced]),
+            (b"\0\x04MQTT\x04\0\0\x01\0\0", &[V::EmptyClientIdKept]),
+            (b"\0\x04MQTT\x04\x02\0\x01", &[V::ClientIdMissing]),
+            (b"\0\x04MQTT\x04\x02\0\x01\0\x05a", &[V::Truncated]),
+            (b"\0\x04MQTT\x04\x02\0\x01\0\x01aXX", &[V::PayloadOrder]),
+            (b"\0\x04MQTT\x04\x02\0\x01\0\x01\0", &[V::NulInString]),
+            (b"\0\x04MQTT\x04\x02\0\x01\0\x01\xff", &[V::Utf8, V::ClientIdUtf8]),
+            (b"\0\x04MQTT\x04\x82\0\x01\0\x01a\0\x01\xff", &[V::Utf8, V::UserNameUtf8]),
+            (b"\0\x04MQTT\x04\x06\0\x01\0\x01a\0\x01\xff\0\0", &[V::Utf8, V::WillTopicUtf8]),
+            (b"\0\x04MQTT\x04\x02\0\x01\0\x02a+", &[V::IdentityWildcard]),
+            (b"\0\x04MQTT\x04\x02\0\0\0\x01a", &[V::EndlessKeepAlive]),
+            (b"\0\x04MQTT\x05\x02\0\x01\x02\x17\x02\0\0", &[V::PropertyValue, V::MalformedConnect5]),
         ] {
-            let (_, violations) = parsed(body);
-            assert!(violations.has(expected), "{expected:?} in {body:?}, got {violations:?}");
-            assert_eq!(violations.len(), 1, "{body:?}");
+            assert_eq!(parsed(body).1, expected.iter().copied().collect(), "{body:?}");
         }
-        // Version 5 allows a password alone.
-        assert!(parsed(b"\0\x04MQTT\x05\x42\0\0\0\0\0\0\x01p").1.is_empty());
-    }
-
-    #[test]
-    fn connack_codes() {
-        let ack = |octets: &[u8]| {
-            let mut violations = Violations::default();
-            (
-                parse_ack(Fields::new(octets, u32::try_from(octets.len()).unwrap()), &mut violations),
-                violations,
-            )
-        };
-        let (accepted, none) = ack(&[1, 0]);
-        assert_eq!(accepted, Some(ConnAck { session_present: true, code: 0 }));
-        assert!(none.is_empty());
-        assert!(ack(&[0, 5, 0]).0.is_some_and(ConnAck::refuses_credentials));
-        assert!(ack(&[0, 3]).0.is_some_and(|a| a.refuses() && !a.refuses_credentials()));
-        assert!(ack(&[2, 0]).1.has(Violation::ConnAck));
-        assert!(ack(&[0]).1.has(Violation::Truncated));
+        // Version 5 allows a password alone, and an empty client identifier.
+        assert!(parsed(b"\0\x04MQTT\x05\x40\0\x01\0\0\0\0\x01p").1.is_empty());
     }
 }

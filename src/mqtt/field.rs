@@ -85,10 +85,26 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Jumps over a property list (section 2.2.2).
-    pub fn skip_properties(&mut self) -> Option<&'a [u8]> {
-        let len = self.varint()?;
-        self.take(usize::try_from(len).ok()?)
+    /// A four-octet integer (section 1.5.3).
+    pub fn four_octets(&mut self) -> Option<u32> {
+        self.take(4).and_then(|octets| octets.first_chunk().copied()).map(u32::from_be_bytes)
+    }
+
+    /// Whether all of the packet was captured.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.missing == 0
+    }
+
+    /// What is behind here cannot be placed: nothing more is read, and nothing more is anybody's fault.
+    pub const fn give_up(&mut self) {
+        self.rest = &[];
+        self.missing = 1;
+    }
+
+    /// Notes a violation when octets are left over behind the last field.
+    pub fn nothing_more(&self, violations: &mut Violations) {
+        violations.add_if(!self.ran_out && self.remaining() > 0, Violation::Trailing);
     }
 
     /// Notes a violation when fields ran past the end of the packet, not merely past what was captured of it.
@@ -111,6 +127,14 @@ pub fn check_string(octets: &[u8], violations: &mut Violations) {
     if core::str::from_utf8(octets).is_err() {
         violations.add(Violation::Utf8);
     }
+}
+
+/// Whether `len` octets are the fewest that hold the value (section 1.5.5).
+#[must_use]
+#[inline]
+pub const fn is_minimal(value: u32, len: u8) -> bool {
+    // Seven bits an octet: one octet is always minimal.
+    len == 1 || value >> (7 * (len as u32 - 1)) != 0
 }
 
 /// What the first octets say as a variable byte integer.

@@ -40,6 +40,7 @@ enum State {
 struct Waiting {
     first: u8,
     remaining_length: u32,
+    length_octets: u8,
     /// Octets still to come.
     missing: u32,
     /// Where its head is; `None` when it did not fit.
@@ -84,10 +85,10 @@ impl Framer {
         self.state = match self.state {
             State::Skip { missing } if len < missing => State::Skip { missing: missing - len },
             State::Skip { missing } if len == missing => BOUNDARY,
-            State::Head(Waiting { first, remaining_length, missing, ticket }) => {
+            State::Head(Waiting { first, remaining_length, length_octets, missing, ticket }) => {
                 // What was captured of the head is all there will be.
                 let head = ticket.and_then(|ticket| ring.get(ticket)).unwrap_or_default();
-                found(Item::Packet(RawPacket { first, remaining_length, head }));
+                found(Item::Packet(RawPacket { first, remaining_length, length_octets, head }));
                 match missing.checked_sub(len) {
                     Some(0) => BOUNDARY,
                     Some(missing) => State::Skip { missing },
@@ -112,7 +113,7 @@ impl Framer {
         match varint(after_first) {
             Varint::Value { value, len } => {
                 let body = after_first.get(usize::from(len)..).unwrap_or_default();
-                self.body(*first, value, body, ring, found)
+                self.body(*first, (value, len), body, ring, found)
             }
             Varint::Incomplete => {
                 // At most the first octet and three of the length.
@@ -155,7 +156,7 @@ impl Framer {
         }
         let [first, length @ ..] = header;
         match varint(length.get(..usize::from(len)).unwrap_or_default()) {
-            Varint::Value { value, .. } => self.body(first, value, rest, ring, found),
+            Varint::Value { value, len } => self.body(first, (value, len), rest, ring, found),
             Varint::Incomplete => {
                 if let Some(place) = kept.get_mut(usize::from(len)) {
                     *place = *next;
@@ -177,7 +178,7 @@ impl Framer {
     fn body<'o>(
         &mut self,
         first: u8,
-        remaining_length: u32,
+        (remaining_length, length_octets): (u32, u8),
         octets: &'o [u8],
         ring: &mut HeadRing<'_>,
         found: &mut impl FnMut(Item<'_>),
@@ -185,15 +186,16 @@ impl Framer {
         let whole = remaining_length as usize;
         if let Some((body, rest)) = octets.split_at_checked(whole) {
             self.state = BOUNDARY;
-            found(Item::Packet(RawPacket { first, remaining_length, head: body }));
+            found(Item::Packet(RawPacket { first, remaining_length, length_octets, head: body }));
             return rest;
         }
         let missing = remaining_length.saturating_sub(count(octets.len()));
         if octets.len() >= HEAD_BYTES {
             self.state = State::Skip { missing };
-            found(Item::Packet(RawPacket { first, remaining_length, head: octets }));
+            found(Item::Packet(RawPacket { first, remaining_length, length_octets, head: octets }));
         } else {
-            let waiting = Waiting { first, remaining_length, missing, ticket: ring.put(octets) };
+            let waiting =
+                Waiting { first, remaining_length, length_octets, missing, ticket: ring.put(octets) };
             self.state = State::Head(waiting);
         }
         &[]
@@ -206,7 +208,7 @@ impl Framer {
         ring: &mut HeadRing<'_>,
         found: &mut impl FnMut(Item<'_>),
     ) -> &'o [u8] {
-        let Waiting { first, remaining_length, missing, ticket } = waiting;
+        let Waiting { first, remaining_length, length_octets, missing, ticket } = waiting;
         let (mine, rest) = octets.split_at_checked(missing as usize).unwrap_or((octets, &[]));
         let kept = ticket.and_then(|ticket| ring.extend(ticket, mine));
         let missing = missing.saturating_sub(count(mine.len()));
@@ -214,7 +216,12 @@ impl Framer {
         let head_is_full =
             kept.is_none_or(|kept| kept < mine.len()) || head.is_none_or(|h| h.len() == HEAD_BYTES);
         if missing == 0 || head_is_full {
-            found(Item::Packet(RawPacket { first, remaining_length, head: head.unwrap_or_default() }));
+            found(Item::Packet(RawPacket {
+                first,
+                remaining_length,
+                length_octets,
+                head: head.unwrap_or_default(),
+            }));
             self.state = if missing == 0 { BOUNDARY } else { State::Skip { missing } };
         } else {
             self.state = State::Head(Waiting { missing, ..waiting });

@@ -1,9 +1,11 @@
 //! Control packets (section 2.1) and the reading of one.
 
-use super::connect::{self, ConnAck, Connect};
-use super::field::Fields;
+use super::acknowledge::{self, Ack, ConnAck, SubAck};
+use super::connect::{self, Connect};
+use super::field::{Fields, is_minimal};
 use super::publish::{self, Publish};
-use super::subscribe::{self, Filters, Kind};
+use super::reasoned::{self, Reasoned};
+use super::subscribe::{self, Filters};
 use super::version::Version;
 use super::violation::{Violation, Violations};
 use crate::flow::key::Direction;
@@ -153,6 +155,8 @@ pub struct RawPacket<'a> {
     pub first: u8,
     /// Remaining Length.
     pub remaining_length: u32,
+    /// Octets that the Remaining Length took: 1 to 4.
+    pub length_octets: u8,
     /// The first octets behind the fixed header, at most [`HEAD_BYTES`](crate::limits::HEAD_BYTES) unless all were at hand.
     pub head: &'a [u8],
 }
@@ -163,18 +167,22 @@ pub enum Body<'a> {
     /// CONNECT.
     Connect(Connect<'a>),
     /// CONNACK; `None` if it could not be read.
-    ConnAck(Option<ConnAck>),
+    ConnAck(Option<ConnAck<'a>>),
     /// PUBLISH.
     Publish(Publish<'a>),
     /// SUBSCRIBE.
-    Subscribe(Filters),
+    Subscribe(Filters<'a>),
     /// UNSUBSCRIBE.
-    Unsubscribe(Filters),
-    /// PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK or UNSUBACK with its packet identifier.
-    Ack(Option<u16>),
-    /// DISCONNECT with its reason code; 0 before version 5 (section 3.14.2.1).
-    Disconnect(u8),
-    /// Nothing more to read: PINGREQ, PINGRESP, AUTH, and what is forbidden.
+    Unsubscribe(Filters<'a>),
+    /// PUBACK, PUBREC, PUBREL or PUBCOMP.
+    Ack(Ack<'a>),
+    /// SUBACK or UNSUBACK.
+    SubAck(SubAck<'a>),
+    /// DISCONNECT.
+    Disconnect(Reasoned<'a>),
+    /// AUTH.
+    Auth(Reasoned<'a>),
+    /// Nothing more to read: PINGREQ, PINGRESP, and what is forbidden.
     Bare,
 }
 
@@ -194,46 +202,58 @@ pub struct ControlPacket<'a> {
 #[inline]
 pub fn parse<'a>(raw: &RawPacket<'a>, direction: Direction, version: Version) -> ControlPacket<'a> {
     let packet_type = PacketType::of(raw.first);
-    let mut violations = Violations::default();
+    let mut violations = Violations::NONE;
     let flags = raw.first & 0x0f;
     if packet_type.fixed_flags().is_some_and(|expected| expected != flags) {
-        violations.add(Violation::ReservedFlags);
+        violations.add(flags_violation(packet_type));
     }
     if packet_type.sender().is_some_and(|sender| sender != direction) {
-        violations.add(Violation::WrongDirection);
+        let connack = packet_type == PacketType::ConnAck;
+        violations.add(if connack { Violation::ConnAckFromClient } else { Violation::WrongDirection });
     }
-    let mut fields = Fields::new(raw.head, raw.remaining_length);
+    if !is_minimal(raw.remaining_length, raw.length_octets) && version == Version::V5 {
+        violations.add(Violation::NonMinimalLength);
+    }
+    let fields = Fields::new(raw.head, raw.remaining_length);
     let body = match packet_type {
-        PacketType::Publish => Body::Publish(publish::parse(flags, fields, version, &mut violations)),
+        PacketType::Publish => {
+            Body::Publish(publish::parse(flags, fields, direction, version, &mut violations))
+        }
+        PacketType::PubAck | PacketType::PubRec | PacketType::PubRel | PacketType::PubComp => {
+            let ack = acknowledge::parse_ack(packet_type, fields, version, &mut violations);
+            if ack.packet_id == Some(0) {
+                violations.add(id_zero(direction));
+            }
+            Body::Ack(ack)
+        }
         PacketType::Connect => Body::Connect(connect::parse(fields, &mut violations)),
-        PacketType::ConnAck => Body::ConnAck(connect::parse_ack(fields, &mut violations)),
+        PacketType::ConnAck => Body::ConnAck(acknowledge::parse_connack(fields, version, &mut violations)),
         PacketType::Subscribe => {
-            Body::Subscribe(subscribe::parse(Kind::Subscribe, fields, version, &mut violations))
+            Body::Subscribe(subscribe::parse(packet_type, fields, version, &mut violations))
         }
         PacketType::Unsubscribe => {
-            Body::Unsubscribe(subscribe::parse(Kind::Unsubscribe, fields, version, &mut violations))
+            Body::Unsubscribe(subscribe::parse(packet_type, fields, version, &mut violations))
         }
-        PacketType::PubAck
-        | PacketType::PubRec
-        | PacketType::PubRel
-        | PacketType::PubComp
-        | PacketType::SubAck
-        | PacketType::UnsubAck => {
-            let id = fields.two_octets();
-            fields.end(&mut violations);
-            if id == Some(0) {
-                violations.add(Violation::PacketIdZero);
+        PacketType::SubAck | PacketType::UnsubAck => {
+            let ack = acknowledge::parse_suback(packet_type, fields, version, &mut violations);
+            if ack.packet_id == Some(0) {
+                violations.add(id_zero(direction));
             }
-            Body::Ack(id)
+            Body::SubAck(ack)
         }
-        PacketType::Disconnect => Body::Disconnect(fields.octet().unwrap_or(0)),
+        PacketType::Disconnect => {
+            let before_5 = matches!(version, Version::V31 | Version::V311);
+            // Before version 5 a server says nothing; it closes.
+            violations.add_if(before_5 && direction == Direction::ToClient, Violation::WrongDirection);
+            Body::Disconnect(reasoned::parse(packet_type, fields, direction, version, &mut violations))
+        }
         PacketType::PingReq | PacketType::PingResp => {
-            if raw.remaining_length != 0 {
-                violations.add(Violation::Trailing);
-            }
+            violations.add_if(raw.remaining_length != 0, Violation::Trailing);
             Body::Bare
         }
-        PacketType::Auth if matches!(version, Version::V5 | Version::Unknown) => Body::Bare,
+        PacketType::Auth if matches!(version, Version::V5 | Version::Unknown) => {
+            Body::Auth(reasoned::parse(packet_type, fields, direction, version, &mut violations))
+        }
         PacketType::Reserved | PacketType::Auth => {
             violations.add(Violation::ReservedType);
             Body::Bare
@@ -242,22 +262,49 @@ pub fn parse<'a>(raw: &RawPacket<'a>, direction: Direction, version: Version) ->
     ControlPacket { packet_type, body, violations }
 }
 
+/// The statement that wrong flags of this type break.
+#[cold]
+const fn flags_violation(packet_type: PacketType) -> Violation {
+    match packet_type {
+        PacketType::PubRel => Violation::PubRelFlags,
+        PacketType::Subscribe => Violation::SubscribeFlags,
+        PacketType::Unsubscribe => Violation::UnsubscribeFlags,
+        PacketType::Disconnect => Violation::DisconnectFlags,
+        PacketType::Auth => Violation::AuthFlags,
+        _ => Violation::ReservedFlags,
+    }
+}
+
+#[cold]
+const fn id_zero(direction: Direction) -> Violation {
+    match direction {
+        Direction::ToServer => Violation::PacketIdZero,
+        Direction::ToClient => Violation::ServerPacketIdZero,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn read(octets: &[u8], direction: Direction, version: Version) -> ControlPacket<'_> {
-        let raw = RawPacket { first: octets[0], remaining_length: u32::from(octets[1]), head: &octets[2..] };
+        let raw = RawPacket {
+            first: octets[0],
+            remaining_length: u32::from(octets[1]),
+            length_octets: 1,
+            head: &octets[2..],
+        };
         parse(&raw, direction, version)
     }
 
     #[test]
     fn acknowledgements_and_pings() {
         let ack = read(&[0x40, 2, 0, 9], Direction::ToClient, Version::V311);
-        assert_eq!((ack.packet_type, ack.body), (PacketType::PubAck, Body::Ack(Some(9))));
+        assert!(matches!(ack.body, Body::Ack(Ack { packet_id: Some(9), code: 0, .. })));
         assert!(ack.violations.is_empty());
         assert!(read(&[0xc0, 0], Direction::ToServer, Version::V311).violations.is_empty());
-        assert_eq!(read(&[0xe0, 1, 0x8e], Direction::ToClient, Version::V5).body, Body::Disconnect(0x8e));
+        let goodbye = read(&[0xe0, 1, 0x8e], Direction::ToClient, Version::V5);
+        assert!(matches!(goodbye.body, Body::Disconnect(Reasoned { code: 0x8e, .. })));
     }
 
     #[test]
@@ -266,13 +313,19 @@ mod tests {
         for (octets, direction, version, expected) in [
             (&[0x00, 0][..], ToServer, Version::V311, Violation::ReservedType),
             (&[0xf0, 0], ToServer, Version::V311, Violation::ReservedType),
-            (&[0x60, 2, 0, 1], ToServer, Version::V311, Violation::ReservedFlags),
+            (&[0x60, 2, 0, 1], ToServer, Version::V311, Violation::PubRelFlags),
+            (&[0x80, 6, 0, 1, 0, 1, b'a', 0], ToServer, Version::V311, Violation::SubscribeFlags),
+            (&[0xa0, 5, 0, 1, 0, 1, b'a'], ToServer, Version::V311, Violation::UnsubscribeFlags),
+            (&[0xe1, 0], ToServer, Version::V311, Violation::DisconnectFlags),
+            (&[0xf1, 0], ToServer, Version::V5, Violation::AuthFlags),
             (&[0xc1, 0], ToServer, Version::V311, Violation::ReservedFlags),
             (&[0xc0, 1, 0], ToServer, Version::V311, Violation::Trailing),
-            (&[0x20, 2, 0, 0], ToServer, Version::V311, Violation::WrongDirection),
+            (&[0x20, 2, 0, 0], ToServer, Version::V311, Violation::ConnAckFromClient),
+            (&[0xe0, 0], ToClient, Version::V311, Violation::WrongDirection),
             (&[0xc0, 0], ToClient, Version::V311, Violation::WrongDirection),
             (&[0x40, 1, 0], ToServer, Version::V311, Violation::Truncated),
             (&[0x40, 2, 0, 0], ToServer, Version::V311, Violation::PacketIdZero),
+            (&[0x40, 2, 0, 0], ToClient, Version::V311, Violation::ServerPacketIdZero),
         ] {
             let packet = read(octets, direction, version);
             assert!(

@@ -1,8 +1,11 @@
 //! PUBLISH (section 3.3).
 
 use super::field::Fields;
+use super::property::{self, Place, Properties};
+use super::topic;
 use super::version::Version;
 use super::violation::{Violation, Violations};
+use crate::flow::key::Direction;
 
 /// What a PUBLISH says; its payload is never looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,7 +20,10 @@ pub struct Publish<'a> {
     pub retain: bool,
     /// Packet identifier; `None` with QoS 0 or when it was not captured.
     pub packet_id: Option<u16>,
-    /// Length of the payload (in version 5 with its properties) in octets; `None` when the topic was not captured.
+    /// Properties; none before version 5.
+    pub properties: Properties<'a>,
+    /// Length of the payload in octets; `None` when what stands before it was not captured. Where the version is
+    /// not known it may hold properties too.
     pub payload_len: Option<u32>,
 }
 
@@ -27,6 +33,7 @@ pub struct Publish<'a> {
 pub fn parse<'a>(
     flags: u8,
     mut fields: Fields<'a>,
+    direction: Direction,
     version: Version,
     violations: &mut Violations,
 ) -> Publish<'a> {
@@ -36,42 +43,56 @@ pub fn parse<'a>(
         dup: flags & 0x08 != 0,
         retain: flags & 0x01 != 0,
         packet_id: None,
+        properties: Properties::NONE,
         payload_len: None,
     };
-    if publish.qos == 3 {
-        violations.add(Violation::Qos3);
-    }
-    if publish.qos == 0 && publish.dup {
-        violations.add(Violation::DupQos0);
-    }
-    publish.topic = fields.string(violations);
-    if let Some(topic) = publish.topic {
-        if topic.is_empty() && version != Version::V5 {
-            violations.add(Violation::EmptyTopic);
-        }
-        if topic.iter().any(|octet| matches!(octet, b'#' | b'+')) {
-            violations.add(Violation::WildcardTopic);
-        }
-        if publish.qos != 0 {
-            publish.packet_id = fields.two_octets();
-            if publish.packet_id == Some(0) {
-                violations.add(Violation::PacketIdZero);
-            }
-        }
+    violations.add_if(publish.qos == 3, Violation::Qos3);
+    violations.add_if(publish.qos == 0 && publish.dup, Violation::DupQos0);
+    let complete = read(&mut fields, &mut publish, direction, version, violations);
+    if complete.is_some() {
         publish.payload_len = u32::try_from(fields.remaining()).ok();
+    } else if !violations.has(Violation::PublishIdMissing) {
+        fields.end(violations);
     }
-    fields.end(violations);
     publish
 }
 
-/// Whether a topic is of a shape that no honest publisher uses although the standard allows it: levels that are
-/// empty throughout, path climbing, or the broker's own `$SYS` tree.
-#[must_use]
-pub fn is_odd_topic(topic: &[u8]) -> bool {
-    topic.starts_with(b"$SYS")
-        || topic == b"$"
-        || topic.windows(3).any(|w| w == b"///" || w == b"../")
-        || (!topic.is_empty() && topic.iter().all(|octet| *octet == b'/'))
+#[inline]
+fn read<'a>(
+    fields: &mut Fields<'a>,
+    publish: &mut Publish<'a>,
+    direction: Direction,
+    version: Version,
+    violations: &mut Violations,
+) -> Option<()> {
+    let name = fields.binary()?;
+    publish.topic = Some(name);
+    topic::check_name(name, Violation::TopicUtf8, violations);
+    if publish.qos != 0 {
+        if fields.remaining() < 2 {
+            violations.add(Violation::PublishIdMissing);
+            return None;
+        }
+        let id = fields.two_octets()?;
+        publish.packet_id = Some(id);
+        if id == 0 {
+            violations.add(match direction {
+                Direction::ToServer => Violation::PacketIdZero,
+                Direction::ToClient => Violation::ServerPacketIdZero,
+            });
+        }
+    }
+    if version == Version::V5 {
+        let read = property::parse(Place::Publish, fields, &mut publish.properties, violations);
+        let has_alias = publish.properties.has(property::PropertyId::TopicAlias);
+        violations.add_if(name.is_empty() && !has_alias && read.is_some(), Violation::EmptyTopic);
+        let from_client = direction == Direction::ToServer;
+        let names_subscription = publish.properties.has(property::PropertyId::SubscriptionIdentifier);
+        violations.add_if(from_client && names_subscription, Violation::SubscriptionIdFromClient);
+        return read;
+    }
+    violations.add_if(name.is_empty() && version != Version::Unknown, Violation::EmptyTopic);
+    Some(())
 }
 
 /// Whether a client id is of a shape that no honest client uses although the standard allows it: wildcards or
@@ -90,8 +111,8 @@ mod tests {
 
     fn parsed(flags: u8, body: &[u8], version: Version) -> (Publish<'_>, Violations) {
         let mut violations = Violations::default();
-        let publish =
-            parse(flags, Fields::new(body, u32::try_from(body.len()).unwrap()), version, &mut violations);
+        let fields = Fields::new(body, u32::try_from(body.len()).unwrap());
+        let publish = parse(flags, fields, Direction::ToServer, version, &mut violations);
         (publish, violations)
     }
 
@@ -109,44 +130,51 @@ mod tests {
     }
 
     #[test]
+    fn reads_properties() {
+        let (publish, violations) = parsed(0, b"\0\0\x03\x23\0\x05xyz", Version::V5);
+        assert!(violations.is_empty(), "{violations:?}");
+        assert_eq!(publish.properties.integer(property::PropertyId::TopicAlias), Some(5));
+        assert_eq!((publish.topic, publish.payload_len), (Some(&b""[..]), Some(3)));
+        assert_eq!(parsed(0, b"\0\x01a\0xyz", Version::V5).0.payload_len, Some(3));
+    }
+
+    #[test]
     fn a_long_one_is_read_by_its_head() {
         let mut violations = Violations::default();
-        let publish =
-            parse(0x02, Fields::new(b"\0\x01a\0\x07first", 1_000_005), Version::V311, &mut violations);
+        let up = Direction::ToServer;
+        let fields = Fields::new(b"\0\x01a\0\x07first", 1_000_005);
+        let publish = parse(0x02, fields, up, Version::V311, &mut violations);
         assert!(violations.is_empty());
         assert_eq!((publish.packet_id, publish.payload_len), (Some(7), Some(1_000_000)));
-        let head_only = parse(0, Fields::new(b"\0\x20part", 500), Version::V311, &mut violations);
+        let head_only = parse(0, Fields::new(b"\0\x20part", 500), up, Version::V311, &mut violations);
         assert_eq!((head_only.topic, violations.is_empty()), (None, true));
     }
 
     #[test]
     fn notes_what_is_wrong() {
-        for (flags, body, expected) in [
-            (0x06, &b"\0\x01a\0\x01"[..], Violation::Qos3),
-            (0x08, b"\0\x01a", Violation::DupQos0),
-            (0x02, b"\0\x01a\0\0", Violation::PacketIdZero),
-            (0x00, b"\0\x02a#", Violation::WildcardTopic),
-            (0x00, b"\0\0", Violation::EmptyTopic),
-            (0x02, b"\0\x01a\0", Violation::Truncated),
-            (0x00, b"\0\x09a", Violation::Truncated),
+        for (flags, body, version, expected) in [
+            (0x06, &b"\0\x01a\0\x01"[..], Version::V311, Violation::Qos3),
+            (0x08, b"\0\x01a", Version::V311, Violation::DupQos0),
+            (0x02, b"\0\x01a\0\0", Version::V311, Violation::PacketIdZero),
+            (0x00, b"\0\x02a#", Version::V311, Violation::WildcardTopic),
+            (0x00, b"\0\0", Version::V311, Violation::EmptyTopic),
+            (0x00, b"\0\0\0", Version::V5, Violation::EmptyTopic),
+            (0x02, b"\0\x01a\0", Version::V311, Violation::PublishIdMissing),
+            (0x02, b"\0\x01a", Version::V5, Violation::PublishIdMissing),
+            (0x00, b"\0\x09a", Version::V311, Violation::Truncated),
+            (0x00, b"\0\x01a", Version::V5, Violation::PropertyLength),
+            (0x00, b"\0\x01a\x02\x0b\x01", Version::V5, Violation::SubscriptionIdFromClient),
         ] {
-            let (_, violations) = parsed(flags, body, Version::V311);
+            let (_, violations) = parsed(flags, body, version);
             assert!(
                 violations.has(expected) && violations.len() == 1,
                 "{expected:?} in {body:?}, got {violations:?}"
             );
         }
-        assert!(parsed(0, b"\0\0", Version::V5).1.is_empty());
     }
 
     #[test]
-    fn odd_shapes() {
-        for topic in [&b"$SYS/broker/uptime"[..], b"$", b"///////", b"/../../../../", b"a///b", b"/"] {
-            assert!(is_odd_topic(topic), "{topic:?}");
-        }
-        for topic in [&b"a/b"[..], b"/home/temp", b"a//b", b"$aws/things/x/shadow/update", b"a/b.c/d"] {
-            assert!(!is_odd_topic(topic), "{topic:?}");
-        }
+    fn odd_client_ids() {
         for id in [&b"$"[..], b"#", b"a+b", &[b'x'; 680]] {
             assert!(is_odd_client_id(id));
         }

@@ -1,134 +1,207 @@
 //! SUBSCRIBE (section 3.8) and UNSUBSCRIBE (section 3.10).
 
 use super::field::Fields;
+use super::packet::PacketType;
+use super::property::{self, Place, Properties};
+use super::topic;
 use super::version::Version;
 use super::violation::{Violation, Violations};
 
 /// Filters read in one packet; the rest is jumped over, so that a packet's cost is bounded.
-pub const MAX_FILTERS_READ: usize = 128;
+pub const MAX_FILTERS_READ: u16 = 128;
 
 /// What a SUBSCRIBE or UNSUBSCRIBE says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Filters {
-    /// Packet identifier.
+pub struct Filters<'a> {
+    /// Packet identifier; `None` when it was not captured.
     pub packet_id: Option<u16>,
-    /// How many filters were read.
+    /// Properties; none before version 5.
+    pub properties: Properties<'a>,
+    /// Topic filters read.
     pub count: u16,
-    /// How many of these hold a wildcard.
+    /// Of these, with wildcards.
     pub wildcards: u16,
-    /// A filter takes in everything (`#`), or the broker's own tree (`$SYS/...`).
+    /// Of these, shared subscriptions.
+    pub shared: u16,
+    /// One of them reads everything, or the broker's own figures.
     pub reads_all: bool,
+    /// All filters of the packet were read.
+    pub all_read: bool,
+    octets: &'a [u8],
+    with_options: bool,
 }
 
-/// Whether filters come with subscription options.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// SUBSCRIBE.
-    Subscribe,
-    /// UNSUBSCRIBE.
-    Unsubscribe,
+impl<'a> Filters<'a> {
+    /// The filters that were read, each with its subscription options (0 in an UNSUBSCRIBE).
+    pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], u8)> {
+        let mut fields = Fields::new(self.octets, u32::try_from(self.octets.len()).unwrap_or(u32::MAX));
+        let with_options = self.with_options;
+        (0..self.count).map_while(move |_| {
+            let filter = fields.binary()?;
+            Some((filter, if with_options { fields.octet()? } else { 0 }))
+        })
+    }
 }
 
 /// Reads a SUBSCRIBE or UNSUBSCRIBE as far as it was captured.
 #[must_use]
-pub fn parse(kind: Kind, mut fields: Fields<'_>, version: Version, violations: &mut Violations) -> Filters {
-    let mut filters = Filters::default();
-    if read(kind, &mut fields, version, &mut filters, violations).is_some() && filters.count == 0 {
-        violations.add(Violation::NoFilters);
+pub fn parse<'a>(
+    packet_type: PacketType,
+    mut fields: Fields<'a>,
+    version: Version,
+    violations: &mut Violations,
+) -> Filters<'a> {
+    let mut filters = Filters { with_options: packet_type == PacketType::Subscribe, ..Filters::default() };
+    let version = match version {
+        // Where the version is not known, the layout that fits is the right one.
+        Version::Unknown
+            if !tiles(packet_type, fields, Version::V311) && tiles(packet_type, fields, Version::V5) =>
+        {
+            Version::V5
+        }
+        known => known,
+    };
+    if read(&mut fields, version, &mut filters, violations).is_some() && filters.count == 0 {
+        violations.add(if filters.with_options {
+            Violation::NoFilters
+        } else {
+            Violation::NoUnsubscribeFilters
+        });
     }
     fields.end(violations);
     filters
 }
 
-fn read(
-    kind: Kind,
-    fields: &mut Fields<'_>,
+fn read<'a>(
+    fields: &mut Fields<'a>,
     version: Version,
-    filters: &mut Filters,
+    filters: &mut Filters<'a>,
     violations: &mut Violations,
 ) -> Option<()> {
     let packet_id = fields.two_octets()?;
     filters.packet_id = Some(packet_id);
-    if packet_id == 0 {
-        violations.add(Violation::PacketIdZero);
-    }
+    violations.add_if(packet_id == 0, Violation::PacketIdZero);
     if version.has_properties() {
-        fields.skip_properties()?;
+        let place = if filters.with_options { Place::Subscribe } else { Place::Unsubscribe };
+        property::parse(place, fields, &mut filters.properties, violations)?;
     }
-    while fields.remaining() > 0 && usize::from(filters.count) < MAX_FILTERS_READ {
-        let filter = fields.string(violations)?;
-        if kind == Kind::Subscribe {
+    filters.octets = fields.rest();
+    while fields.remaining() > 0 && filters.count < MAX_FILTERS_READ {
+        let filter = fields.binary()?;
+        let shape = topic::check_filter(filter, version, violations);
+        if filters.with_options {
             let options = fields.octet()?;
-            // Version 5 uses bits 2 to 5 (section 3.8.3.1); before that only the QoS is there.
-            let reserved = if version.has_properties() { 0xc0 } else { 0xfc };
-            if version != Version::Unknown && (options & reserved != 0 || options & 0x03 == 0x03) {
-                violations.add(Violation::SubscribeOptions);
-            }
+            check_options(options, shape.shared, version, violations);
         }
         filters.count += 1;
-        note_filter(filter, filters, violations);
+        filters.wildcards += u16::from(shape.wildcard);
+        filters.shared += u16::from(shape.shared);
+        filters.reads_all |= shape.reads_all;
     }
+    filters.all_read = fields.remaining() == 0;
     Some(())
 }
 
-fn note_filter(filter: &[u8], filters: &mut Filters, violations: &mut Violations) {
-    let mut wildcard = false;
-    let mut levels = filter.split(|octet| *octet == b'/').peekable();
-    while let Some(level) = levels.next() {
-        let has = |wanted| level.contains(&wanted);
-        if has(b'#') && (level.len() > 1 || levels.peek().is_some()) || has(b'+') && level.len() > 1 {
-            violations.add(Violation::MisplacedWildcard);
+/// Subscription options (section 3.8.3.1).
+fn check_options(options: u8, shared: bool, version: Version, violations: &mut Violations) {
+    let qos3 = options & 0x03 == 0x03;
+    match version {
+        Version::V5 => {
+            let retain_handling_3 = options & 0x30 == 0x30;
+            let reserved = options & 0xc0 != 0;
+            violations.add_if(reserved || qos3 || retain_handling_3, Violation::SubscribeOptions);
+            violations.add_if(shared && options & 0x04 != 0, Violation::SharedNoLocal);
         }
-        wildcard |= has(b'#') || has(b'+');
+        // Before version 5 there is only the QoS.
+        Version::V31 | Version::V311 => {
+            violations.add_if(options & 0xfc != 0 || qos3, Violation::SubscribeOptions);
+        }
+        Version::Unknown => {}
     }
-    if filter.is_empty() {
-        violations.add(Violation::EmptyTopic);
-    }
-    filters.wildcards += u16::from(wildcard);
-    filters.reads_all |= filter == b"#" || filter == b"+/#" || filter.starts_with(b"$SYS/");
+}
+
+/// Whether all of a packet is filters when it is laid out as in this version.
+pub(super) fn tiles(packet_type: PacketType, mut fields: Fields<'_>, version: Version) -> bool {
+    let mut rest = || -> Option<bool> {
+        fields.two_octets()?;
+        if version.has_properties() {
+            let len = fields.varint()?;
+            fields.take(len as usize)?;
+        }
+        let mut any = false;
+        // As many as are read.
+        for _ in 0..MAX_FILTERS_READ {
+            if fields.remaining() == 0 {
+                break;
+            }
+            let filter = fields.binary()?;
+            if filter.is_empty() || (packet_type == PacketType::Subscribe && fields.octet()? & 0xc0 != 0) {
+                return None;
+            }
+            any = true;
+        }
+        Some(any)
+    };
+    rest().unwrap_or(false)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parsed(kind: Kind, body: &[u8], version: Version) -> (Filters, Violations) {
+    fn parsed(packet_type: PacketType, body: &[u8], version: Version) -> (Filters<'_>, Violations) {
         let mut violations = Violations::default();
-        let filters =
-            parse(kind, Fields::new(body, u32::try_from(body.len()).unwrap()), version, &mut violations);
+        let fields = Fields::new(body, u32::try_from(body.len()).unwrap());
+        let filters = parse(packet_type, fields, version, &mut violations);
         (filters, violations)
     }
 
     #[test]
     fn reads_filters() {
-        let (filters, violations) = parsed(Kind::Subscribe, b"\0\x07\0\x03a/b\x01\0\x01#\x02", Version::V311);
+        let (filters, violations) =
+            parsed(PacketType::Subscribe, b"\0\x07\0\x03a/b\x01\0\x01#\x02", Version::V311);
         assert!(violations.is_empty());
-        assert_eq!(filters, Filters { packet_id: Some(7), count: 2, wildcards: 1, reads_all: true });
-        let (filters, violations) = parsed(Kind::Subscribe, b"\0\x07\x02\x0b\x05\0\x03+/b\x2d", Version::V5);
+        assert_eq!((filters.packet_id, filters.count, filters.wildcards), (Some(7), 2, 1));
+        assert!(filters.reads_all && filters.all_read);
+        assert_eq!(filters.iter().collect::<Vec<_>>(), [(&b"a/b"[..], 1), (b"#", 2)]);
+        let (filters, violations) =
+            parsed(PacketType::Subscribe, b"\0\x07\x02\x0b\x05\0\x03+/b\x2d", Version::V5);
         assert!(violations.is_empty(), "{violations:?}");
         assert_eq!((filters.count, filters.wildcards, filters.reads_all), (1, 1, false));
-        assert_eq!(parsed(Kind::Unsubscribe, b"\0\x07\0\x01a\0\x01b", Version::V311).0.count, 2);
+        assert_eq!(parsed(PacketType::Unsubscribe, b"\0\x07\0\x01a\0\x01b", Version::V311).0.count, 2);
+    }
+
+    #[test]
+    fn where_the_version_is_not_known_the_layout_that_fits_is_taken() {
+        for (body, version) in
+            [(&b"\0\x07\0\x03a/b\x01"[..], Version::V311), (b"\0\x07\x02\x0b\x05\0\x03+/b\x2d", Version::V5)]
+        {
+            let (filters, violations) = parsed(PacketType::Subscribe, body, Version::Unknown);
+            assert!(violations.is_empty() && filters.count == 1, "{body:?} {violations:?}");
+            let fields = Fields::new(body, u32::try_from(body.len()).unwrap());
+            assert!(tiles(PacketType::Subscribe, fields, version));
+        }
     }
 
     #[test]
     fn notes_what_is_wrong() {
-        for (body, expected) in [
-            (&b"\0\x01"[..], Violation::NoFilters),
-            (b"\0\0\0\x01a\0", Violation::PacketIdZero),
-            (b"\0\x01\0\x01a\x03", Violation::SubscribeOptions),
-            (b"\0\x01\0\x01a\x04", Violation::SubscribeOptions),
-            (b"\0\x01\0\x03a#b\0", Violation::MisplacedWildcard),
-            (b"\0\x01\0\x03#/b\0", Violation::MisplacedWildcard),
-            (b"\0\x01\0\x02a+\0", Violation::MisplacedWildcard),
-            (b"\0\x01\0\0\0", Violation::EmptyTopic),
-            (b"\0\x01\0\x05a", Violation::Truncated),
+        for (body, version, expected) in [
+            (&b"\0\x01"[..], Version::V311, Violation::NoFilters),
+            (b"\0\0\0\x01a\0", Version::V311, Violation::PacketIdZero),
+            (b"\0\x01\0\x01a\x03", Version::V311, Violation::SubscribeOptions),
+            (b"\0\x01\0\x01a\x04", Version::V311, Violation::SubscribeOptions),
+            (b"\0\x01\0\0\x01a\x30", Version::V5, Violation::SubscribeOptions),
+            (b"\0\x01\0\0\x0a$share/g/a\x04", Version::V5, Violation::SharedNoLocal),
+            (b"\0\x01\0\x03a#b\0", Version::V311, Violation::MisplacedHash),
+            (b"\0\x01\0\x02a+\0", Version::V311, Violation::MisplacedPlus),
+            (b"\0\x01\0\0\0", Version::V311, Violation::EmptyTopic),
+            (b"\0\x01\0\x05a", Version::V311, Violation::Truncated),
         ] {
-            let (_, violations) = parsed(Kind::Subscribe, body, Version::V311);
-            assert!(
-                violations.has(expected) && violations.len() == 1,
-                "{expected:?} in {body:?}, got {violations:?}"
-            );
+            let (_, violations) = parsed(PacketType::Subscribe, body, version);
+            assert_eq!(violations, [expected].into_iter().collect(), "{body:?}");
         }
+        let (_, violations) = parsed(PacketType::Unsubscribe, b"\0\x01", Version::V311);
+        assert!(violations.has(Violation::NoUnsubscribeFilters));
     }
 
     #[test]
@@ -137,6 +210,8 @@ mod tests {
         for _ in 0..5000 {
             body.extend([0, 1, b'a', 0]);
         }
-        assert_eq!(usize::from(parsed(Kind::Subscribe, &body, Version::V311).0.count), MAX_FILTERS_READ);
+        let (filters, violations) = parsed(PacketType::Subscribe, &body, Version::V311);
+        assert_eq!((filters.count, filters.all_read), (MAX_FILTERS_READ, false));
+        assert!(violations.is_empty());
     }
 }

@@ -8,11 +8,29 @@ use crate::detect::scorer::Scorer;
 use crate::flow::carrier::{Beginning, Carrier, Opening, beginning};
 use crate::flow::connection::{Connection, Ends, Half, Speaks};
 use crate::flow::key::Direction;
-use crate::flow::stream::Delivery;
+use crate::flow::stream::{Delivery, Stream};
 use crate::flow::table::Handle;
 use crate::host::window::Counter;
 use crate::mqtt::framer::{Framer, HeadRing};
+use crate::mqtt::violation::{Violation, Violations};
 use crate::time::Timestamp;
+use crate::websocket::frame::Fault;
+use crate::websocket::{Found, WebSocket};
+
+/// What carried MQTT. All count from the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CarrierStats {
+    /// Connections with control packets straight on TCP.
+    pub plain: u64,
+    /// Connections with control packets in a WebSocket.
+    pub websocket: u64,
+    /// Frames and upgrades of these with something wrong; see [`Fault`].
+    pub websocket_faults: u64,
+    /// Octets of these that are compressed, and not read.
+    pub compressed_octets: u64,
+    /// Octets of these in which no frame boundary was known.
+    pub unframed_octets: u64,
+}
 
 /// One direction of a connection, and what of the other one may change with it.
 pub(super) struct Carried<'c> {
@@ -46,8 +64,14 @@ impl<S: Scorer> Engine<'_, S> {
             Direction::ToServer => (up, down),
             Direction::ToClient => (down, up),
         };
-        // Only the client's octets tell what it is, except where it is known by its port.
-        if matches!(carrier, Carrier::Unknown(_)) && direction == Direction::ToClient && !mqtt_port {
+        let wanted = match carrier {
+            // Only the client's octets tell what it is, except where it is known by its port.
+            Carrier::Unknown(_) => direction == Direction::ToServer || mqtt_port,
+            Carrier::WebSocket(socket) => socket.wants(direction),
+            Carrier::Plain => true,
+            Carrier::Other => false,
+        };
+        if !wanted {
             return;
         }
         let Half { stream, framer, .. } = half;
@@ -64,7 +88,7 @@ impl<S: Scorer> Engine<'_, S> {
             &mut |delivery| knowledge.on_carried(&mut carried, heads, delivery, sink),
         );
         let Carried { talk, carrier, .. } = carried;
-        if carrier.is_plain() {
+        if carrier.carries_mqtt() {
             knowledge.count_segment(talk.ends, direction, octets, now);
         }
     }
@@ -106,6 +130,7 @@ impl Knowledge<'_> {
                 let opening = *opening;
                 self.on_opening(carried, opening, heads, delivery, sink);
             }
+            Carrier::WebSocket(_) => self.on_websocket(carried, heads, delivery, sink),
             Carrier::Other => {}
         }
     }
@@ -136,6 +161,7 @@ impl Knowledge<'_> {
             *carried.carrier = Carrier::Unknown(opening);
             return;
         };
+        self.counts.carriers.plain += u64::from(decided.is_plain());
         *carried.carrier = decided;
         if opening.octets().len() == kept {
             self.on_carried(carried, heads, delivery, sink);
@@ -146,6 +172,54 @@ impl Knowledge<'_> {
                 self.on_carried(carried, heads, Delivery::Octets(rest), sink);
             }
         }
+    }
+}
+
+impl Knowledge<'_> {
+    /// Takes octets of a WebSocket, or of an HTTP connection that may become one.
+    fn on_websocket<K: Sink>(
+        &mut self,
+        carried: &mut Carried<'_>,
+        heads: &mut HeadRing<'_>,
+        delivery: Delivery<'_>,
+        sink: &mut K,
+    ) {
+        let Carried { talk, carrier, framer, other, mqtt_port } = carried;
+        let Carrier::WebSocket(socket) = &mut **carrier else {
+            return;
+        };
+        let mut foreign = false;
+        socket.take(talk.direction, delivery, &mut |found| match found {
+            Found::Octets(octets) => self.on_delivery(talk, framer, heads, Delivery::Octets(octets), sink),
+            Found::Gap(len) => self.on_delivery(talk, framer, heads, Delivery::Gap(len), sink),
+            // More than any control packet is long.
+            Found::Unknown => self.on_delivery(talk, framer, heads, Delivery::Gap(u32::MAX), sink),
+            Found::Opened { both } => {
+                self.counts.carriers.websocket += 1;
+                talk.session.speaks = Speaks::Mqtt;
+                **framer = Framer::AT_START;
+                other.framer = if both { Framer::AT_START } else { Framer::IN_THE_MIDDLE };
+            }
+            Found::Compressed(len) => self.counts.carriers.compressed_octets += u64::from(len),
+            Found::Skipped(len) => self.counts.carriers.unframed_octets += u64::from(len),
+            Found::Fault(fault) => self.on_fault(talk, fault, sink),
+            Found::AnswerDue => other.stream = Stream::NEW,
+            Found::Foreign => foreign = true,
+        });
+        if foreign {
+            **carrier = Carrier::Other;
+            talk.session.speaks = Speaks::Other;
+            if *mqtt_port && talk.from_start {
+                let mut violations = Violations::default();
+                violations.add(Violation::NotConnectFirst);
+                self.on_violations(talk, violations, sink);
+            }
+        }
+    }
+
+    /// Something is wrong with a frame of a WebSocket that carries MQTT, or with its upgrade.
+    fn on_fault<K: Sink>(&mut self, talk: &mut Talk<'_>, fault: Fault, sink: &mut K) {
+        self.counts.carriers.websocket_faults += 1;
     }
 }
 
@@ -172,9 +246,14 @@ impl Carried<'_> {
                 Carrier::Plain
             }
             Beginning::Unlike if self.mqtt_port => Carrier::Plain,
+            Beginning::Http => Carrier::WebSocket(WebSocket::NEW),
             Beginning::Tls | Beginning::Unlike => Carrier::Other,
         };
-        self.talk.session.speaks = if carrier.is_plain() { Speaks::Mqtt } else { Speaks::Other };
+        self.talk.session.speaks = match carrier {
+            Carrier::Plain => Speaks::Mqtt,
+            Carrier::Other => Speaks::Other,
+            _ => Speaks::Unknown,
+        };
         Some(carrier)
     }
 }

@@ -5,6 +5,7 @@ use core::time::Duration;
 use heapless::Vec;
 
 use super::Sink;
+use super::carrier::CarrierStats;
 use crate::alert::{Alert, ClientId, Detector, Endpoint, Severity};
 use crate::client::{Client, ClientKey};
 use crate::decode::Address;
@@ -32,6 +33,7 @@ pub(super) struct Counts {
     pub(super) bad_lengths: u64,
     pub(super) violations: u64,
     pub(super) alerts: u64,
+    pub(super) carriers: CarrierStats,
 }
 
 /// A rule: asked of a host in a second.

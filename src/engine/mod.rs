@@ -13,6 +13,7 @@ mod second;
 mod stats;
 mod tcp;
 
+pub use carrier::CarrierStats;
 pub use clock::Clock;
 pub use knowledge::Knowledge;
 pub use memory::{ClientSlot, ConnectionSlot, HostSlot, IncidentSlot, Memory};

@@ -256,7 +256,12 @@ impl Knowledge<'_> {
         }
     }
 
-    fn on_violations<K: Sink>(&mut self, talk: &mut Talk<'_>, violations: Violations, sink: &mut K) {
+    pub(super) fn on_violations<K: Sink>(
+        &mut self,
+        talk: &mut Talk<'_>,
+        violations: Violations,
+        sink: &mut K,
+    ) {
         let now = talk.now;
         talk.session.tally.violations += 1;
         let server = talk.ends.server;

@@ -1,5 +1,6 @@
 //! Counters of everything the engine saw, passed over or gave up.
 
+use super::carrier::CarrierStats;
 use super::knowledge::Counts;
 use crate::decode::SkipReason;
 use crate::flow::stream::StreamStats;
@@ -43,6 +44,8 @@ pub struct Stats {
     pub bad_lengths: u64,
     /// Control packets with at least one violation.
     pub violations: u64,
+    /// What carried MQTT.
+    pub carriers: CarrierStats,
     /// Feature vectors scored by the model.
     pub scored: u64,
     /// Of these, vectors of which the model said nothing: see [`Scorer::unscored`](crate::detect::scorer::Scorer::unscored).
@@ -67,6 +70,7 @@ impl Stats {
             bad_lengths: counts.bad_lengths,
             violations: counts.violations,
             alerts: counts.alerts,
+            carriers: counts.carriers,
             ..*self
         }
     }

@@ -2,6 +2,7 @@
 //! they are cut into segments.
 
 use crate::mqtt::field::{Varint, varint};
+use crate::websocket::WebSocket;
 
 /// As many octets as the longest beginning that has to be seen: of a CONNECT with a length of four octets.
 const OPENING_OCTETS: usize = 13;
@@ -13,6 +14,8 @@ pub enum Carrier {
     Unknown(Opening),
     /// None: control packets straight on TCP.
     Plain,
+    /// A WebSocket, or an HTTP connection that may yet become one.
+    WebSocket(WebSocket),
     /// Whatever this is, it is not looked into.
     Other,
 }
@@ -27,6 +30,16 @@ impl Carrier {
     pub const fn is_plain(&self) -> bool {
         matches!(self, Self::Plain)
     }
+
+    /// Whether control packets can be read here.
+    #[must_use]
+    pub fn carries_mqtt(&self) -> bool {
+        match self {
+            Self::Plain => true,
+            Self::WebSocket(socket) => socket.is_open(),
+            Self::Unknown(_) | Self::Other => false,
+        }
+    }
 }
 
 /// What a client's first octets are.
@@ -34,6 +47,8 @@ impl Carrier {
 pub enum Beginning {
     /// A CONNECT: the fixed header, then one of the two protocol names.
     Connect,
+    /// An HTTP request that could ask for an upgrade.
+    Http,
     /// A TLS record with a ClientHello (RFC 8446, sections 4 and 5.1).
     Tls,
     /// None of these.
@@ -75,11 +90,13 @@ impl Opening {
 #[must_use]
 pub fn beginning(octets: &[u8]) -> Beginning {
     let connect = begins_with_connect(octets);
+    let http = prefix(octets, b"GET ");
     let tls = begins_with_hello(octets);
-    match (connect, tls) {
-        (Some(true), _) => Beginning::Connect,
-        (_, Some(true)) => Beginning::Tls,
-        (Some(false), Some(false)) => Beginning::Unlike,
+    match (connect, http, tls) {
+        (Some(true), _, _) => Beginning::Connect,
+        (_, Some(true), _) => Beginning::Http,
+        (_, _, Some(true)) => Beginning::Tls,
+        (Some(false), Some(false), Some(false)) => Beginning::Unlike,
         _ => Beginning::Short,
     }
 }
@@ -128,7 +145,8 @@ mod tests {
 
     #[test]
     fn tells_a_beginning_once_it_has_seen_enough() {
-        let cases: [(&[u8], Beginning); 6] = [
+        let cases: [(&[u8], Beginning); 7] = [
+            (b"GET /mqtt HTTP/1.1", Beginning::Http),
             (b"\x10\x0e\0\x04MQTT\x04\x02\0\x3c\0\x02ab", Beginning::Connect),
             (b"\x10\x80\x01\0\x06MQIsdp\x03", Beginning::Connect),
             // A length written longer than it need be, which brokers take.

@@ -220,6 +220,19 @@ impl Knowledge<'_> {
     /// Something is wrong with a frame of a WebSocket that carries MQTT, or with its upgrade.
     fn on_fault<K: Sink>(&mut self, talk: &mut Talk<'_>, fault: Fault, sink: &mut K) {
         self.counts.carriers.websocket_faults += 1;
+        // The others break the standard of WebSocket, not that of MQTT.
+        let violation = match fault {
+            Fault::Text => Violation::WebSocketText,
+            Fault::NotOffered => Violation::WebSocketNotOffered,
+            Fault::NotAccepted => Violation::WebSocketNotAccepted,
+            _ => return,
+        };
+        self.counts.violations += 1;
+        if talk.direction == Direction::ToServer && fault != Fault::NotAccepted {
+            let mut violations = Violations::default();
+            violations.add(violation);
+            self.on_violations(talk, violations, sink);
+        }
     }
 }
 

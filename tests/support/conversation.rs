@@ -2,11 +2,15 @@
 
 use super::capture::{ACK, Capture, FIN, Flags, RST, SYN, SYN_ACK, Socket, segment};
 use super::mqtt::{self, Connect, Version};
+use super::websocket;
 
 /// Between a segment and its answer, in microseconds.
 pub const ROUND_TRIP: u64 = 500;
 
-/// A connection that goes on; every step takes half a round trip.
+/// The port on which a broker speaks MQTT in a WebSocket.
+pub const WEBSOCKET_PORT: u16 = 9001;
+
+/// A connection that goes on; every step takes half a round trip. To [`WEBSOCKET_PORT`] it is a WebSocket.
 #[derive(Clone, Debug)]
 pub struct Conversation {
     client: Socket,
@@ -45,6 +49,10 @@ impl Conversation {
         self.up(SYN, &[]);
         self.down(SYN_ACK, &[]);
         self.up(ACK, &[]);
+        if self.server.1 == WEBSOCKET_PORT {
+            self.up(ACK, websocket::REQUEST);
+            self.down(ACK, websocket::ANSWER);
+        }
         self
     }
 
@@ -63,12 +71,23 @@ impl Conversation {
 
     /// The client sends.
     pub fn send(&mut self, payload: &[u8]) {
-        self.up(ACK, payload);
+        match self.server.1 {
+            WEBSOCKET_PORT => self.up(ACK, &websocket::frame(0x82, Some([0x37, 0xfa, 0x21, 0x3d]), payload)),
+            _ => self.up(ACK, payload),
+        }
+    }
+
+    /// The client sends octets as they are, whatever carries the connection.
+    pub fn send_raw(&mut self, octets: &[u8]) {
+        self.up(ACK, octets);
     }
 
     /// The server sends.
     pub fn reply(&mut self, payload: &[u8]) {
-        self.down(ACK, payload);
+        match self.server.1 {
+            WEBSOCKET_PORT => self.down(ACK, &websocket::frame(0x82, None, payload)),
+            _ => self.down(ACK, payload),
+        }
     }
 
     /// CONNECT and a CONNACK that accepts.

@@ -21,3 +21,4 @@ pub mod namespace;
 pub mod observe;
 pub mod program;
 pub mod seen;
+pub mod websocket;

@@ -21,10 +21,12 @@ pub const HEAD_SLOTS: usize = 512;
 /// Bytes kept of a waiting control packet; a longer one is read by its head, the rest skipped by count.
 pub const HEAD_BYTES: usize = 1024;
 
-/// Segments that arrived ahead of a gap, all connections together.
-pub const HELD_SLOTS: usize = 128;
-/// Bytes of such a segment; a longer one is not held and becomes a gap.
-pub const HELD_BYTES: usize = 1536;
+/// Octets kept of segments that arrived ahead of a gap, all connections together; a power of two. A segment may
+/// take a quarter of them.
+pub const HELD_BYTES: usize = 256 << 10;
+/// Octets remembered of what was delivered last, all connections together, to compare retransmissions with; a power
+/// of two.
+pub const RECENT_BYTES: usize = 128 << 10;
 
 /// Incidents open at once.
 pub const INCIDENTS: usize = 128;

@@ -4,7 +4,7 @@ use crate::engine::{ClientSlot, ConnectionSlot, HostSlot, IncidentSlot, Memory};
 use crate::flow::ring::Buffer;
 use crate::limits::{
     CLIENT_SETS, CLIENT_WAYS, CONNECTION_SETS, CONNECTION_WAYS, HEAD_BYTES, HEAD_SLOTS, HELD_BYTES,
-    HELD_SLOTS, HOST_SETS, HOST_WAYS, INCIDENTS,
+    HOST_SETS, HOST_WAYS, INCIDENTS, RECENT_BYTES,
 };
 
 /// Owns what an engine borrows.
@@ -20,7 +20,8 @@ pub struct OwnedMemory {
     client_tags: Box<[u32]>,
     incidents: Box<[IncidentSlot]>,
     heads: Box<[Buffer<HEAD_BYTES>]>,
-    held: Box<[Buffer<HELD_BYTES>]>,
+    held: Box<[u8]>,
+    recent: Box<[u8]>,
 }
 
 impl OwnedMemory {
@@ -42,7 +43,9 @@ impl OwnedMemory {
             client_tags: taken(u32::MAX, clients),
             incidents: taken(None, INCIDENTS),
             heads: taken(Buffer::EMPTY, HEAD_SLOTS),
-            held: taken(Buffer::EMPTY, HELD_SLOTS),
+            // Not zero, which the system would hand out without taking the memory.
+            held: taken(u8::MAX, HELD_BYTES),
+            recent: taken(u8::MAX, RECENT_BYTES),
         }
     }
 
@@ -60,6 +63,7 @@ impl OwnedMemory {
             incidents: &mut self.incidents,
             heads: &mut self.heads,
             held: &mut self.held,
+            recent: &mut self.recent,
         }
     }
 
@@ -77,6 +81,7 @@ impl OwnedMemory {
             + size_of_val(&*self.incidents)
             + size_of_val(&*self.heads)
             + size_of_val(&*self.held)
+            + size_of_val(&*self.recent)
     }
 }
 

@@ -63,7 +63,8 @@ fn run(mut input: &[u8]) -> (Watch, Stats) {
         client_tags,
         incidents: &mut vec![None; 3],
         heads: &mut vec![Buffer::EMPTY; 2],
-        held: &mut vec![Buffer::EMPTY; 3],
+        held: &mut [0; 512],
+        recent: &mut [0; 512],
     };
     let mut engine = Engine::new(Settings::default(), memory, NoModel);
     let mut watch = Watch::default();

@@ -108,8 +108,28 @@ fn print_stats(stats: &Stats, seconds: f64) -> io::Result<()> {
     let stream = stats.stream;
     writeln!(
         err,
-        "segments              {} retransmitted, {} held, {} gaps of {} octets, {} stray",
-        stream.retransmitted, stream.held, stream.gaps, stream.gap_octets, stats.stray
+        "segments              {} retransmitted, {} held, {} keep-alive probes, {} stray; {} duplicate frames",
+        stream.retransmitted, stream.held, stream.keep_alives, stats.stray, stats.duplicates
+    )?;
+    writeln!(
+        err,
+        "gaps                  {} of {} octets, {} of them late; {} segments not held, {} out of window, {} jumps",
+        stream.gaps,
+        stream.gap_octets,
+        stream.late_octets,
+        stream.not_held,
+        stream.out_of_window,
+        stream.jumps
+    )?;
+    writeln!(
+        err,
+        "odd segments          {} overlap conflicts, {} resets refused, {} resets with data, {} SYN in connections, {} urgent; {} connections revived",
+        stream.conflicts,
+        stream.resets_refused,
+        stream.resets_with_data,
+        stream.syns_in_connection,
+        stream.urgent,
+        stream.revived
     )?;
     writeln!(
         err,

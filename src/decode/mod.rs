@@ -98,11 +98,25 @@ impl TcpFlags {
     pub const PSH: u8 = 0x08;
     /// ACK.
     pub const ACK: u8 = 0x10;
+    /// URG.
+    pub const URG: u8 = 0x20;
 
     /// From the low octet of the TCP flags field (RFC 9293, section 3.1).
     #[must_use]
     pub const fn new(bits: u8) -> Self {
         Self(bits)
+    }
+
+    /// The octet itself.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Whether any of `bits` is set.
+    #[must_use]
+    pub const fn has_any(self, bits: u8) -> bool {
+        self.0 & bits != 0
     }
 
     /// Whether all of `bits` are set.
@@ -125,10 +139,23 @@ pub struct TcpSegment<'a> {
     pub ack: u32,
     /// Flags.
     pub flags: TcpFlags,
+    /// Checksum as it stands there. It is not verified: on the sending machine it is often left to the interface.
+    pub checksum: u16,
+    /// Urgent pointer; meaningful with URG only.
+    pub urgent: u16,
     /// What was captured of the payload.
     pub payload: &'a [u8],
     /// The payload's length on the wire, at least `payload.len()`.
     pub wire_payload_len: u32,
+}
+
+impl TcpSegment<'_> {
+    /// Sequence number of the first octet of the payload: a SYN counts as one before it.
+    #[must_use]
+    #[inline]
+    pub const fn first_octet(&self) -> u32 {
+        self.seq.wrapping_add(self.flags.has(TcpFlags::SYN) as u32)
+    }
 }
 
 /// A UDP datagram.
@@ -164,6 +191,8 @@ pub struct Packet<'a> {
     pub dst: Address,
     /// Length of the IP packet on the wire in octets.
     pub ip_len: u32,
+    /// Identification of an IPv4 packet (RFC 791); 0 with IPv6.
+    pub id: u16,
     /// TCP or UDP.
     pub transport: Transport<'a>,
 }
@@ -181,7 +210,8 @@ pub fn decode<'a>(frame: &Frame<'a>) -> Result<Packet<'a>, SkipReason> {
         network::UDP => udp(&ip)?,
         _ => return Err(SkipReason::OtherTransport),
     };
-    Ok(Packet { src_mac: link.src_mac, src: ip.src, dst: ip.dst, ip_len: ip.wire_len, transport })
+    let network::Datagram { src, dst, id, wire_len, .. } = ip;
+    Ok(Packet { src_mac: link.src_mac, src, dst, ip_len: wire_len, id, transport })
 }
 
 #[inline]
@@ -197,6 +227,8 @@ fn tcp<'a>(ip: &network::Datagram<'a>) -> Result<Transport<'a>, SkipReason> {
         seq: header.sequence_number(),
         ack: header.acknowledgment_number(),
         flags: TcpFlags::new(flags),
+        checksum: header.checksum(),
+        urgent: header.urgent_pointer(),
         payload,
         wire_payload_len,
     }))

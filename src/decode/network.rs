@@ -16,6 +16,8 @@ pub(super) struct Datagram<'a> {
     pub(super) src: Address,
     pub(super) dst: Address,
     pub(super) protocol: u8,
+    /// Identification of an IPv4 packet.
+    pub(super) id: u16,
     /// Length of the whole IP packet on the wire.
     pub(super) wire_len: u32,
     /// Length of `payload` on the wire; more than was captured when the snaplen cut it.
@@ -66,6 +68,7 @@ fn v4(data: &[u8]) -> Result<Datagram<'_>, SkipReason> {
         src: Address::v4(header.source()),
         dst: Address::v4(header.destination()),
         protocol: header.protocol().0,
+        id: header.identification(),
         wire_len: wire_payload_len.saturating_add(u32::try_from(header_len).unwrap_or(0)),
         wire_payload_len,
         payload,
@@ -81,6 +84,7 @@ fn v6(data: &[u8]) -> Result<Datagram<'_>, SkipReason> {
         src: Address::v6(header.source()),
         dst: Address::v6(header.destination()),
         protocol: header.next_header().0,
+        id: 0,
         wire_len: wire_len.saturating_add(40),
         wire_payload_len: wire_len,
         payload,

@@ -5,6 +5,7 @@ use super::mqtt::Talk;
 use super::{Engine, Sink};
 use crate::decode::TcpSegment;
 use crate::detect::scorer::Scorer;
+use crate::flow::anomaly::Anomaly;
 use crate::flow::carrier::{Beginning, Carrier, Opening, beginning};
 use crate::flow::connection::{Connection, Ends, Half, Speaks};
 use crate::flow::key::Direction;
@@ -79,14 +80,9 @@ impl<S: Scorer> Engine<'_, S> {
         let (knowledge, heads) = (&mut self.knowledge, &mut self.heads);
         let talk = Talk { ends, session, ours, from_start, direction, now };
         let mut carried = Carried { talk, carrier, framer, other, mqtt_port };
-        stream.accept(
-            segment.seq,
-            segment.payload,
-            octets,
-            &mut self.held,
-            &mut self.stats.stream,
-            &mut |delivery| knowledge.on_carried(&mut carried, heads, delivery, sink),
-        );
+        stream.accept(segment.first_octet(), segment.payload, octets, &mut self.streams, &mut |delivery| {
+            knowledge.on_carried(&mut carried, heads, delivery, sink);
+        });
         let Carried { talk, carrier, .. } = carried;
         if carrier.carries_mqtt() {
             knowledge.count_segment(talk.ends, direction, octets, now);
@@ -122,6 +118,16 @@ impl Knowledge<'_> {
         delivery: Delivery<'_>,
         sink: &mut K,
     ) {
+        if let Delivery::Conflict { octets, settled: false } = delivery
+            && !carried.carrier.is_plain()
+        {
+            // What was taken for the beginning may be nothing that the receiver got.
+            let Ends { client, server, .. } = *carried.talk.ends;
+            let (direction, now) = (carried.talk.direction, carried.talk.now);
+            self.tell(Anomaly::OverlapConflict, (client, server), direction, now, sink);
+            *carried.carrier = Carrier::NEW;
+            return self.on_opening(carried, Opening::NEW, heads, Delivery::Octets(octets), sink);
+        }
         match carried.carrier {
             Carrier::Plain => {
                 self.on_delivery(&mut carried.talk, carried.framer, heads, delivery, sink);

@@ -7,7 +7,7 @@ use crate::flow::key::FlowKey;
 use crate::flow::ring::Buffer;
 use crate::flow::table::Slot;
 use crate::host::{Host, HostKey};
-use crate::limits::{HEAD_BYTES, HELD_BYTES};
+use crate::limits::HEAD_BYTES;
 
 /// A place in the connection table.
 pub type ConnectionSlot = Slot<FlowKey, Connection>;
@@ -43,5 +43,7 @@ pub struct Memory<'m> {
     /// Control packets waiting for their rest.
     pub heads: &'m mut [Buffer<HEAD_BYTES>],
     /// Segments waiting for their turn.
-    pub held: &'m mut [Buffer<HELD_BYTES>],
+    pub held: &'m mut [u8],
+    /// Segments delivered last.
+    pub recent: &'m mut [u8],
 }

@@ -5,10 +5,12 @@
 
 mod carrier;
 mod clock;
+mod closing;
 mod knowledge;
 mod memory;
 mod mqtt;
 mod observed;
+mod oddity;
 mod second;
 mod stats;
 mod tcp;
@@ -37,7 +39,7 @@ use crate::flow::connection::Connection;
 use crate::flow::key::{FlowKey, Socket};
 use crate::flow::record::EndReason;
 use crate::flow::schedule::Schedule;
-use crate::flow::stream::HeldRing;
+use crate::flow::stream::Streams;
 use crate::flow::table::{HashKey, Table};
 use crate::frame::Frame;
 use crate::host::{Host, HostKey};
@@ -124,7 +126,7 @@ pub struct Engine<'m, S> {
     connections: Table<'m, FlowKey, Connection, CONNECTION_WAYS>,
     connection_due: Schedule<'m>,
     heads: HeadRing<'m>,
-    held: HeldRing<'m>,
+    streams: Streams<'m>,
     knowledge: Knowledge<'m>,
     scorer: S,
     /// Vectors waiting to be scored, and the places of their hosts.
@@ -142,7 +144,7 @@ impl<'m, S: Scorer> Engine<'m, S> {
         let key = settings.key;
         let Memory { connections, connection_tags, connection_due, .. } = memory;
         let Memory { hosts, host_tags, host_due, clients, client_tags, .. } = memory;
-        let Memory { incidents, heads, held, .. } = memory;
+        let Memory { incidents, heads, held, recent, .. } = memory;
         let hosts: Table<'m, HostKey, Host, HOST_WAYS> = Table::new(hosts, host_tags, key);
         let clients: Table<'m, ClientKey, Client, CLIENT_WAYS> = Table::new(clients, client_tags, key);
         Self {
@@ -150,7 +152,7 @@ impl<'m, S: Scorer> Engine<'m, S> {
             connections: Table::new(connections, connection_tags, key),
             connection_due: Schedule::new(connection_due),
             heads: HeadRing::new(heads),
-            held: HeldRing::new(held),
+            streams: Streams::new(held, recent),
             knowledge: Knowledge {
                 hosts,
                 host_due: Schedule::new(host_due),
@@ -246,6 +248,7 @@ impl<'m, S: Scorer> Engine<'m, S> {
             incidents_open: self.knowledge.incidents.len() as u64,
             incidents_refused: self.knowledge.incidents.refused,
             unscored: self.scorer.unscored(),
+            stream: self.streams.stats,
             ..self.stats.with(&self.knowledge.counts)
         }
     }

@@ -6,6 +6,7 @@ use super::knowledge::Knowledge;
 use super::{Observed, Sink};
 use crate::detect::class::Class;
 use crate::detect::rules;
+use crate::flow::anomaly::Anomaly;
 use crate::flow::connection::{Ends, Session, Speaks};
 use crate::flow::key::Direction;
 use crate::flow::stream::Delivery;
@@ -45,10 +46,22 @@ impl Knowledge<'_> {
         delivery: Delivery<'_>,
         sink: &mut K,
     ) {
+        if matches!(delivery, Delivery::Conflict { .. }) {
+            let ends = (talk.ends.client, talk.ends.server);
+            self.tell(Anomaly::OverlapConflict, ends, talk.direction, talk.now, sink);
+        }
         let mut found = |item: Item<'_>| self.on_item(talk, item, sink);
         match delivery {
             Delivery::Octets(octets) => framer.push(octets, heads, &mut found),
             Delivery::Gap(len) => framer.gap(len, heads, &mut found),
+            Delivery::Conflict { settled: true, .. } => {}
+            Delivery::Conflict { octets, .. } => {
+                // Either copy may be what the receiver took, so boundaries are known of neither.
+                framer.gap(u32::MAX, heads, &mut found);
+                framer.push(octets, heads, &mut found);
+            }
+            // The framer has gone on, so they are read by themselves.
+            Delivery::Late(octets) => Framer::IN_THE_MIDDLE.clone().push(octets, heads, &mut found),
         }
     }
 
@@ -296,6 +309,20 @@ impl Knowledge<'_> {
     }
 
     /// The connection has ended: takes its session out of the gauges.
+    /// Counts an accepted session again that had ended.
+    pub(super) fn on_session_resumed(&mut self, ends: &mut Ends, session: &mut Session, now: Timestamp) {
+        if !session.accepted || session.counted_open {
+            return;
+        }
+        session.counted_open = true;
+        if let Some(host) = self.host(ends, now) {
+            host.gauges.up(Gauge::Sessions);
+            if !session.used {
+                host.gauges.up(Gauge::Unused);
+            }
+        }
+    }
+
     pub(super) fn on_session_end(
         &mut self,
         ends: &mut Ends,

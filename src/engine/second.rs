@@ -77,9 +77,6 @@ impl<S: Scorer> Engine<'_, S> {
                 continue;
             };
             match self.settings.fate(connection, end) {
-                Fate::Forget => {
-                    self.connections.remove(handle);
-                }
                 Fate::End => self.end_and_remove(handle, EndReason::Idle, end, sink),
                 Fate::Live { next, is_idle, record_ends } => {
                     self.connection_due.set(index, next);
@@ -216,9 +213,7 @@ impl<S: Scorer> Engine<'_, S> {
 
 /// What becomes of a connection that is looked at.
 enum Fate {
-    /// It was over already.
-    Forget,
-    /// It is over now.
+    /// It is over, or was already.
     End,
     /// It lives on.
     Live { next: u64, is_idle: bool, record_ends: Option<EndReason> },
@@ -230,12 +225,13 @@ impl super::Settings {
         let silence = secs_since(connection.last_seen);
         let second = end.as_secs();
         match connection.phase {
-            Phase::Closed if silence >= LINGER_SECS => Fate::Forget,
+            Phase::Closed if silence >= LINGER_SECS => Fate::End,
             Phase::Closed => {
                 Fate::Live { next: second + LINGER_SECS - silence, is_idle: false, record_ends: None }
             }
             Phase::Opening if secs_since(connection.opened) >= SYN_TIMEOUT_SECS => Fate::End,
             Phase::Opening => Fate::Live { next: second + 1, is_idle: false, record_ends: None },
+            Phase::Open if connection.doubted_end && silence >= LINGER_SECS => Fate::End,
             Phase::Open if silence >= self.patience(connection) => Fate::End,
             Phase::Open => {
                 let session = &connection.session;

@@ -14,6 +14,8 @@ pub struct Stats {
     pub octets: u64,
     /// Frames passed over, by [`SkipReason`].
     pub skipped: [u64; SkipReason::ALL.len()],
+    /// Frames that were copies of others: see [`duplicate`](crate::flow::duplicate).
+    pub duplicates: u64,
     /// TCP segments.
     pub tcp: u64,
     /// UDP datagrams.

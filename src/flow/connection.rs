@@ -1,6 +1,7 @@
 //! Everything remembered of one TCP connection.
 
 use super::carrier::Carrier;
+use super::duplicate::Marks;
 use super::key::{Direction, Socket};
 use super::record::Meter;
 use super::stream::Stream;
@@ -51,8 +52,12 @@ pub struct Half {
     pub framer: Framer,
     /// Figures.
     pub meter: Meter,
-    /// FIN seen.
+    /// The last frames, to know a copy by.
+    pub marks: Marks,
+    /// FIN or RST seen.
     pub finished: bool,
+    /// RST seen.
+    pub reset: bool,
     /// Followed from its SYN.
     pub from_start: bool,
 }
@@ -63,7 +68,9 @@ impl Half {
         stream: Stream::NEW,
         framer: Framer::AT_START,
         meter: Meter::NEW,
+        marks: Marks::NONE,
         finished: false,
+        reset: false,
         from_start: true,
     };
 }
@@ -189,6 +196,11 @@ pub struct Connection {
     pub ours: bool,
     /// What carries MQTT here.
     pub carrier: Carrier,
+    /// A SYN seen while the connection was open: its sender and sequence number.
+    pub doubted_syn: Option<(Direction, u32)>,
+    /// A RST was seen that its receiver need not take, so that the connection is over only if it stays silent; or
+    /// octets came after its end.
+    pub doubted_end: bool,
     /// To the server.
     pub up: Half,
     /// To the client.
@@ -209,6 +221,8 @@ impl Connection {
             record_start: now,
             ours: false,
             carrier: Carrier::NEW,
+            doubted_syn: None,
+            doubted_end: false,
             up: Half::NEW,
             down: Half::NEW,
             session: Session::NEW,
@@ -220,6 +234,15 @@ impl Connection {
     #[inline]
     pub fn direction_from(&self, src: Socket) -> Direction {
         if src == self.ends.client { Direction::ToServer } else { Direction::ToClient }
+    }
+
+    /// The half that a direction's segments belong to, and the other one.
+    #[inline]
+    pub const fn halves(&mut self, direction: Direction) -> (&mut Half, &mut Half) {
+        match direction {
+            Direction::ToServer => (&mut self.up, &mut self.down),
+            Direction::ToClient => (&mut self.down, &mut self.up),
+        }
     }
 
     /// Whether either side has sent payload.

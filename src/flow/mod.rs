@@ -1,7 +1,10 @@
 //! Connections: who talks to whom, in what order the octets came, how long it lasted.
 
+pub mod anomaly;
 pub mod carrier;
 pub mod connection;
+pub mod duplicate;
+pub mod journal;
 pub mod key;
 pub mod moments;
 pub mod record;

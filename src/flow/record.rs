@@ -64,6 +64,12 @@ impl Meter {
         last: None,
     };
 
+    /// When the latest segment was measured.
+    #[must_use]
+    pub const fn last(&self) -> Option<Timestamp> {
+        self.last
+    }
+
     /// Takes one segment in.
     #[inline]
     pub fn measure(&mut self, now: Timestamp, ip_len: u32, segment: &TcpSegment<'_>) {

@@ -1,19 +1,24 @@
 //! One direction of a TCP connection: octets in order, with a bounded allowance for segments that come early.
 //!
-//! Policy for overlaps: what was delivered first counts, a retransmission only adds what is new behind it.
+//! What was delivered first counts; a retransmission only adds what is new behind it. It is compared with what is
+//! still remembered of the octets it repeats: another content is a conflict. As long as the receiver has not
+//! acknowledged those octets, nobody but the receiver knows which copy it took, so both are looked into.
+//!
 //! A segment beyond a gap is held until the gap is filled, until the receiver acknowledges past it (then the
-//! capture missed it, not the receiver), or until no more can be held. Then the gap is reported and the stream goes on.
+//! capture missed it, not the receiver), or, where acknowledgements are not seen, until no more can be held.
+//! A segment far from the expected position is not believed, unless it is acknowledged or goes on.
 
-use super::ring::{Ring, Ticket};
-use crate::limits::HELD_BYTES;
+use super::journal::{Journal, Place};
 
 /// Segments one direction may hold back.
-const MAX_HELD: usize = 4;
-/// A segment further ahead than this is taken as a new position, not as early: larger than any window seen on a LAN.
+const MAX_HELD: u32 = 16;
+/// Delivered segments that a repeated one is compared with.
+const MAX_COMPARED: u32 = 8;
+/// A segment further away than this is no part of the stream: more than any window seen on a LAN.
 const MAX_AHEAD: u32 = 4 << 20;
-
-/// The ring of held segments, shared by all connections.
-pub type HeldRing<'m> = Ring<'m, HELD_BYTES>;
+/// Segments in a row, each going on where the one before ended, that make a new position believed where nothing was
+/// ever acknowledged, and where the acknowledgements have stayed away.
+const STRANGERS_BELIEVED: [u8; 2] = [3, 32];
 
 /// What a stream hands on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,6 +27,15 @@ pub enum Delivery<'a> {
     Octets(&'a [u8]),
     /// So many octets were not captured.
     Gap(u32),
+    /// A segment that repeats octets with another content and perhaps goes on behind them.
+    Conflict {
+        /// The whole segment.
+        octets: &'a [u8],
+        /// The receiver had acknowledged the repeated octets before, so it took the copy delivered first.
+        settled: bool,
+    },
+    /// Octets of a gap that had been given up.
+    Late(&'a [u8]),
 }
 
 /// Counters of what went wrong or was odd; kept per engine, not per stream.
@@ -31,17 +45,59 @@ pub struct StreamStats {
     pub retransmitted: u64,
     /// Segments that came before their turn and were held.
     pub held: u64,
+    /// Segments that came before their turn and found no room.
+    pub not_held: u64,
     /// Gaps given up on.
     pub gaps: u64,
     /// Octets in those gaps.
     pub gap_octets: u64,
+    /// Of these, octets that came after all.
+    pub late_octets: u64,
+    /// Segments that repeated octets with another content.
+    pub conflicts: u64,
+    /// Segments that tell whether the other end is still there (RFC 9293, section 3.8.4).
+    pub keep_alives: u64,
+    /// Segments far outside any window, and acknowledgements of what was never near.
+    pub out_of_window: u64,
+    /// Times a stream went on at a position that was out of its window.
+    pub jumps: u64,
+    /// RST that the receiver has no reason to take.
+    pub resets_refused: u64,
+    /// RST that carried octets, which are not read.
+    pub resets_with_data: u64,
+    /// SYN on connections that were open.
+    pub syns_in_connection: u64,
+    /// Connections that went on after the RST or FIN that had ended them.
+    pub revived: u64,
+    /// Octets marked urgent, which a receiver does not find among the others.
+    pub urgent: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Held {
-    seq: u32,
-    len: u32,
-    ticket: Ticket,
+/// What the streams of one engine share.
+#[derive(Debug)]
+pub struct Streams<'m> {
+    /// Segments that came before their turn.
+    held: Journal<'m>,
+    /// What was delivered last.
+    recent: Journal<'m>,
+    /// What was odd.
+    pub stats: StreamStats,
+}
+
+impl<'m> Streams<'m> {
+    /// With memory for segments that came before their turn, and for what was delivered last.
+    #[must_use]
+    pub fn new(held: &'m mut [u8], recent: &'m mut [u8]) -> Self {
+        Self { held: Journal::new(held), recent: Journal::new(recent), stats: StreamStats::default() }
+    }
+}
+
+/// A run of segments that lies outside the window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Stranger {
+    start: u32,
+    end: u32,
+    segments: u8,
 }
 
 /// The state of one direction.
@@ -49,18 +105,45 @@ struct Held {
 pub struct Stream {
     /// The next expected sequence number; `None` before the first segment.
     next: Option<u32>,
-    held: heapless::Vec<Held, MAX_HELD>,
+    /// What the receiver has acknowledged, as far as it was seen to be sent.
+    acked: Option<u32>,
+    /// The newest held segment.
+    held: Place,
+    /// The newest delivered segment.
+    recent: Place,
+    /// The gap given up last, from and to.
+    given_up: (u32, u32),
+    stranger: Option<Stranger>,
+    missed: u32,
 }
 
 /// `a - b` in sequence space (RFC 9293, section 3.4), as a signed distance.
 #[inline]
-fn distance(a: u32, b: u32) -> i32 {
+const fn distance(a: u32, b: u32) -> i32 {
     a.wrapping_sub(b).cast_signed()
+}
+
+/// The later of two sequence numbers.
+const fn later(a: u32, b: u32) -> u32 {
+    if distance(a, b) >= 0 { a } else { b }
+}
+
+/// Lengths of slices of a segment fit easily.
+fn count(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
 }
 
 impl Stream {
     /// Nothing seen yet.
-    pub const NEW: Self = Self { next: None, held: heapless::Vec::new() };
+    pub const NEW: Self = Self {
+        next: None,
+        acked: None,
+        held: Place::NONE,
+        recent: Place::NONE,
+        given_up: (0, 0),
+        stranger: None,
+        missed: 0,
+    };
 
     /// Whether a segment or a SYN has set the position.
     #[must_use]
@@ -68,16 +151,23 @@ impl Stream {
         self.next.is_some()
     }
 
-    /// Whether `seq` is the next sequence number, or nothing is known yet.
+    /// The next sequence number expected.
     #[must_use]
-    pub fn expects(&self, seq: u32) -> bool {
-        self.next.is_none_or(|next| next == seq)
+    pub const fn next(&self) -> Option<u32> {
+        self.next
     }
 
     /// Whether segments are held back.
     #[must_use]
-    pub fn holds(&self) -> bool {
-        !self.held.is_empty()
+    #[inline]
+    pub const fn holds(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Octets of gaps that were given up, as many as a number holds.
+    #[must_use]
+    pub const fn missed(&self) -> u32 {
+        self.missed
     }
 
     /// A SYN with this sequence number: payload starts one behind it.
@@ -87,6 +177,65 @@ impl Stream {
         }
     }
 
+    /// Whether a segment so far from the expected position can belong to the stream at all.
+    #[must_use]
+    #[inline]
+    pub fn is_near(&self, seq: u32) -> bool {
+        self.next.is_none_or(|next| distance(seq, next).unsigned_abs() <= MAX_AHEAD)
+    }
+
+    /// Whether the receiver would take a RST with this sequence number (RFC 5961, section 3.2). It expects what it
+    /// acknowledged last, or anything up to what was sent since.
+    #[must_use]
+    pub fn resets_at(&self, seq: u32) -> bool {
+        let Some(next) = self.next else { return true };
+        let from = self.acked.unwrap_or(next);
+        distance(seq, from) >= 0 && distance(seq, next) <= 0
+    }
+
+    /// Whether a segment of no octet, or of one, tells nothing but that its sender is there: it stands before the
+    /// next position, and everything sent is acknowledged.
+    #[must_use]
+    #[inline]
+    pub fn is_keep_alive(&self, seq: u32, wire_len: u32) -> bool {
+        wire_len <= 1 && self.next == Some(seq.wrapping_add(1)) && self.acked == self.next
+    }
+
+    /// Follows the position only, where nobody wants the octets.
+    #[inline]
+    pub fn follow(&mut self, seq: u32, wire_len: u32) {
+        let end = seq.wrapping_add(wire_len);
+        self.next = Some(self.next.map_or(end, |next| later(next, end)));
+    }
+
+    /// Passes over an urgent octet whose turn it is.
+    pub fn skip_urgent(&mut self, seq: u32) {
+        if self.next == Some(seq) {
+            self.next = Some(seq.wrapping_add(1));
+        }
+    }
+
+    /// Whether an acknowledgement is of something that was sent, or nothing is known of that.
+    #[must_use]
+    pub fn has_sent(&self, ack: u32) -> bool {
+        self.next.is_none_or(|next| distance(ack, next) <= 0) && self.is_near(ack)
+    }
+
+    /// Whether octets at `seq` were delivered, or passed over, before.
+    #[must_use]
+    #[inline]
+    pub fn has_passed(&self, seq: u32) -> bool {
+        self.next.is_some_and(|next| distance(seq, next) < 0)
+    }
+
+    /// Whether a segment repeats octets that were delivered, and is known to repeat every one of them as it was.
+    #[must_use]
+    pub fn repeats(&self, seq: u32, payload: &[u8], streams: &Streams<'_>) -> bool {
+        let len = count(payload.len());
+        self.next.is_some_and(|next| distance(seq.wrapping_add(len), next) <= 0)
+            && self.compare(seq, payload, &streams.recent) == Comparison::Same
+    }
+
     /// Takes the payload of a segment; `wire_len` is its length on the wire, more than `payload` when it was cut.
     #[inline]
     pub fn accept(
@@ -94,8 +243,102 @@ impl Stream {
         seq: u32,
         payload: &[u8],
         wire_len: u32,
-        ring: &mut HeldRing<'_>,
-        stats: &mut StreamStats,
+        streams: &mut Streams<'_>,
+        deliver: &mut impl FnMut(Delivery<'_>),
+    ) {
+        if self.next.is_none_or(|next| next == seq) && payload.len() == wire_len as usize && wire_len > 0 {
+            self.stranger = None;
+            self.append(seq, payload, &mut streams.recent, deliver);
+            if self.held.is_some() {
+                self.release(streams, deliver);
+            }
+            return;
+        }
+        self.accept_odd(seq, payload, wire_len, streams, deliver);
+    }
+
+    /// The other side has acknowledged up to `ack`. Whether there is more to do about it: see [`Self::acknowledged`].
+    #[must_use]
+    #[inline]
+    pub fn note_ack(&mut self, ack: u32) -> bool {
+        let Some(next) = self.next else { return false };
+        let behind = distance(next, ack);
+        if self.held.is_some() || self.stranger.is_some() || behind < 0 || behind.unsigned_abs() > MAX_AHEAD {
+            return true;
+        }
+        // An old one says nothing new.
+        if self.acked.is_none_or(|acked| distance(ack, acked) > 0) {
+            self.acked = Some(ack);
+        }
+        false
+    }
+
+    /// What is missing before an acknowledgement will not come any more.
+    #[cold]
+    pub fn acknowledged(
+        &mut self,
+        ack: u32,
+        streams: &mut Streams<'_>,
+        deliver: &mut impl FnMut(Delivery<'_>),
+    ) {
+        let Some(next) = self.next else { return };
+        if let Some(run) = self.stranger
+            && distance(ack, run.start) > 0
+            && distance(ack, run.end) <= 0
+        {
+            self.jump_to(run.end, &mut streams.stats, deliver);
+            self.acked = Some(ack);
+            return;
+        }
+        if !self.is_near(ack) {
+            streams.stats.out_of_window += 1;
+            return;
+        }
+        while let Some(first) = self.first_held(&streams.held) {
+            if distance(ack, first) < 0 {
+                break;
+            }
+            self.skip_to(first, &mut streams.stats, deliver);
+            self.release(streams, deliver);
+        }
+        // What was not seen to be sent is not known to be what was acknowledged.
+        let seen = self.next.unwrap_or(next);
+        let ack = if distance(ack, seen) > 0 { seen } else { ack };
+        self.acked = Some(self.acked.map_or(ack, |acked| later(acked, ack)));
+    }
+
+    /// The connection ends: hands on whatever is held.
+    pub fn finish(&mut self, streams: &mut Streams<'_>, deliver: &mut impl FnMut(Delivery<'_>)) {
+        while let Some(first) = self.first_held(&streams.held) {
+            self.skip_to(first, &mut streams.stats, deliver);
+            self.release(streams, deliver);
+        }
+    }
+
+    /// The next octets, whole.
+    #[inline]
+    fn append(
+        &mut self,
+        seq: u32,
+        payload: &[u8],
+        recent: &mut Journal<'_>,
+        deliver: &mut impl FnMut(Delivery<'_>),
+    ) {
+        let len = count(payload.len());
+        self.next = Some(seq.wrapping_add(len));
+        if let Some(place) = recent.put(self.recent, seq, payload, len) {
+            self.recent = place;
+        }
+        deliver(Delivery::Octets(payload));
+    }
+
+    #[cold]
+    fn accept_odd(
+        &mut self,
+        seq: u32,
+        payload: &[u8],
+        wire_len: u32,
+        streams: &mut Streams<'_>,
         deliver: &mut impl FnMut(Delivery<'_>),
     ) {
         if wire_len == 0 {
@@ -103,272 +346,321 @@ impl Stream {
         }
         let next = *self.next.get_or_insert(seq);
         let ahead = distance(seq, next);
-        if ahead > 0 {
-            self.accept_early(seq, payload, wire_len, ring, stats, deliver);
+        if ahead.unsigned_abs() > MAX_AHEAD {
+            self.accept_stranger(seq, payload, wire_len, streams, deliver);
             return;
         }
-        self.accept_due(seq, payload, wire_len, stats, deliver);
-        if !self.held.is_empty() {
-            self.release(ring, stats, deliver);
+        self.stranger = None;
+        if ahead > 0 {
+            self.accept_early(seq, payload, wire_len, streams, deliver);
+            return;
         }
+        self.accept_due(seq, payload, wire_len, &mut streams.recent, &mut streams.stats, deliver);
+        self.release(streams, deliver);
     }
 
-    /// The other side has acknowledged up to `ack`: what is missing before that will not come any more.
-    #[inline]
-    pub fn acknowledged(
-        &mut self,
-        ack: u32,
-        ring: &mut HeldRing<'_>,
-        stats: &mut StreamStats,
-        deliver: &mut impl FnMut(Delivery<'_>),
-    ) {
-        while let Some(first) = self.first_held() {
-            if distance(ack, first.seq) < 0 {
-                break;
-            }
-            self.skip_to(first.seq, stats, deliver);
-            self.release(ring, stats, deliver);
-        }
-    }
-
-    /// The connection ends: hands on whatever is held.
-    pub fn finish(
-        &mut self,
-        ring: &mut HeldRing<'_>,
-        stats: &mut StreamStats,
-        deliver: &mut impl FnMut(Delivery<'_>),
-    ) {
-        while let Some(first) = self.first_held() {
-            self.skip_to(first.seq, stats, deliver);
-            self.release(ring, stats, deliver);
-        }
-    }
-
-    /// A segment that begins at or before the expected position.
-    #[inline]
+    /// A segment that begins at or before the expected position, or was cut.
     fn accept_due(
         &mut self,
         seq: u32,
         payload: &[u8],
         wire_len: u32,
+        recent: &mut Journal<'_>,
         stats: &mut StreamStats,
         deliver: &mut impl FnMut(Delivery<'_>),
     ) {
         let next = self.next.unwrap_or(seq);
         let old = next.wrapping_sub(seq);
+        let repeated = payload.get(..old as usize).unwrap_or(payload);
+        let end = later(next, seq.wrapping_add(wire_len));
+        if let Comparison::Differs(at) = self.compare(seq, repeated, recent) {
+            stats.conflicts += 1;
+            let settled = self.acked.is_some_and(|acked| distance(acked, at) > 0);
+            deliver(Delivery::Conflict { octets: payload, settled });
+            if !settled {
+                // Both copies are remembered; the later one speaks for the position.
+                if let Some(place) = recent.put(self.recent, seq, payload, wire_len) {
+                    self.recent = place;
+                }
+                self.next = Some(later(next, seq.wrapping_add(count(payload.len()))));
+                self.skip_cut(seq, payload, end, stats, deliver);
+                return;
+            }
+        }
+        self.accept_late(seq, repeated, stats, deliver);
         if old >= wire_len {
             stats.retransmitted += 1;
             return;
         }
         let fresh = payload.get(old as usize..).unwrap_or_default();
         if !fresh.is_empty() {
-            deliver(Delivery::Octets(fresh));
+            self.append(next, fresh, recent, deliver);
         }
-        self.next = Some(seq.wrapping_add(wire_len));
-        let captured_end = u32::try_from(payload.len()).unwrap_or(u32::MAX).max(old);
-        let cut = wire_len.saturating_sub(captured_end);
+        self.skip_cut(seq, payload, end, stats, deliver);
+    }
+
+    /// Skips what the snaplen cut off a segment that ends at `end`.
+    fn skip_cut(
+        &mut self,
+        seq: u32,
+        payload: &[u8],
+        end: u32,
+        stats: &mut StreamStats,
+        deliver: &mut impl FnMut(Delivery<'_>),
+    ) {
+        let captured = later(seq.wrapping_add(count(payload.len())), self.next.unwrap_or(seq));
+        let cut = distance(end, captured);
         if cut > 0 {
-            stats.gaps += 1;
-            stats.gap_octets += u64::from(cut);
-            deliver(Delivery::Gap(cut));
+            self.next = Some(end);
+            self.miss(cut.unsigned_abs(), stats, deliver);
         }
     }
 
-    #[cold]
+    /// Repeated octets that lie in the gap given up last were never delivered.
+    fn accept_late(
+        &mut self,
+        seq: u32,
+        repeated: &[u8],
+        stats: &mut StreamStats,
+        deliver: &mut impl FnMut(Delivery<'_>),
+    ) {
+        let (from, to) = self.given_up;
+        if from == to {
+            return;
+        }
+        let skipped = distance(from, seq).max(0).unsigned_abs();
+        let Some(octets) = repeated.get(skipped as usize..) else { return };
+        let begin = seq.wrapping_add(skipped);
+        let room = distance(to, begin).max(0).unsigned_abs();
+        let octets = octets.get(..room as usize).unwrap_or(octets);
+        if octets.is_empty() {
+            return;
+        }
+        // What came is not late a second time; what is before it will not come in order any more.
+        self.given_up = (begin.wrapping_add(count(octets.len())), to);
+        stats.late_octets += octets.len() as u64;
+        deliver(Delivery::Late(octets));
+    }
+
+    /// Compares octets of a segment with those remembered, newest first, so that each is compared once.
+    fn compare(&self, seq: u32, payload: &[u8], recent: &Journal<'_>) -> Comparison {
+        // What is still to be compared: `payload[from..to]`.
+        let (mut from, mut to) = (0, payload.len());
+        let mut place = self.recent;
+        for _ in 0..MAX_COMPARED {
+            if from >= to {
+                return Comparison::Same;
+            }
+            let Some(record) = recent.get(place) else { break };
+            place = record.before;
+            // Where the record lies in the segment, and the segment in the record.
+            let ahead = distance(record.seq, seq);
+            let skip = ahead.max(0).unsigned_abs() as usize;
+            let skip_record = ahead.min(0).unsigned_abs() as usize;
+            let begin = skip.max(from);
+            let Some(theirs) = record.octets.get(skip_record + (begin - skip)..) else { continue };
+            let end = to.min(begin.saturating_add(theirs.len()));
+            let Some(mine) = payload.get(begin..end) else { continue };
+            if let Some(at) = first_difference(mine, theirs) {
+                return Comparison::Differs(seq.wrapping_add(count(begin + at)));
+            }
+            if begin == from {
+                from = end;
+            } else if end == to {
+                to = begin;
+            }
+        }
+        if from >= to { Comparison::Same } else { Comparison::Unknown }
+    }
+
     fn accept_early(
         &mut self,
         seq: u32,
         payload: &[u8],
         wire_len: u32,
-        ring: &mut HeldRing<'_>,
-        stats: &mut StreamStats,
+        streams: &mut Streams<'_>,
         deliver: &mut impl FnMut(Delivery<'_>),
     ) {
-        let next = self.next.unwrap_or(seq);
-        if self.held.iter().any(|held| held.seq == seq && held.len >= wire_len) {
-            stats.retransmitted += 1;
-            return;
-        }
-        let whole = u32::try_from(payload.len()).is_ok_and(|len| len == wire_len);
-        let in_reach = seq.wrapping_sub(next) <= MAX_AHEAD;
-        if whole
-            && in_reach
-            && !self.held.is_full()
-            && let Some(ticket) = ring.put(payload)
-        {
-            stats.held += 1;
-            // Room was checked above.
-            let _ = self.held.push(Held { seq, len: wire_len, ticket });
-            return;
-        }
-        // It cannot be held: everything held before it goes on first, then the gap, then this segment.
-        while let Some(first) = self.first_held() {
-            if distance(first.seq, seq) >= 0 {
-                break;
+        let (mut segments, mut furthest) = (0, None);
+        let mut place = self.held;
+        while let Some(record) = streams.held.get(place) {
+            if record.seq == seq && record.wire_len == wire_len && record.octets == payload {
+                streams.stats.retransmitted += 1;
+                return;
             }
-            self.skip_to(first.seq, stats, deliver);
-            self.release(ring, stats, deliver);
+            if furthest.is_none_or(|(_, seq)| distance(record.seq, seq) > 0) {
+                furthest = Some((place, record.seq));
+            }
+            segments += 1;
+            place = record.before;
         }
-        if self.next.is_some_and(|next| distance(seq, next) > 0) {
-            self.skip_to(seq, stats, deliver);
+        if segments >= MAX_HELD {
+            if self.acked.is_none() {
+                // Nobody will tell that the gap does not matter any more.
+                self.pass(seq, payload, wire_len, streams, deliver);
+                return;
+            }
+            // As a receiver does whose window is small: what is furthest from its turn goes.
+            streams.stats.not_held += 1;
+            match furthest {
+                Some((place, last)) if distance(seq, last) < 0 => self.unlink(place, &mut streams.held),
+                _ => return,
+            }
         }
-        self.accept_due(seq, payload, wire_len, stats, deliver);
-        self.release(ring, stats, deliver);
+        if let Some(place) = streams.held.put(self.held, seq, payload, wire_len) {
+            streams.stats.held += 1;
+            self.held = place;
+        } else {
+            streams.stats.not_held += 1;
+        }
     }
 
-    fn first_held(&self) -> Option<Held> {
-        let next = self.next?;
-        self.held.iter().copied().min_by_key(|held| distance(held.seq, next))
+    /// Goes on to an early segment that cannot be held: everything held before it, then the gap, then the segment.
+    fn pass(
+        &mut self,
+        seq: u32,
+        payload: &[u8],
+        wire_len: u32,
+        streams: &mut Streams<'_>,
+        deliver: &mut impl FnMut(Delivery<'_>),
+    ) {
+        while let Some(first) = self.first_held(&streams.held) {
+            if distance(first, seq) >= 0 {
+                break;
+            }
+            self.skip_to(first, &mut streams.stats, deliver);
+            self.release(streams, deliver);
+        }
+        self.skip_to(seq, &mut streams.stats, deliver);
+        self.accept_due(seq, payload, wire_len, &mut streams.recent, &mut streams.stats, deliver);
+        self.release(streams, deliver);
+    }
+
+    /// A segment outside the window: not believed until several go on from one another, or one is acknowledged.
+    fn accept_stranger(
+        &mut self,
+        seq: u32,
+        payload: &[u8],
+        wire_len: u32,
+        streams: &mut Streams<'_>,
+        deliver: &mut impl FnMut(Delivery<'_>),
+    ) {
+        streams.stats.out_of_window += 1;
+        let end = seq.wrapping_add(wire_len);
+        let run = match self.stranger {
+            Some(run) if run.end == seq => Stranger { end, segments: run.segments.saturating_add(1), ..run },
+            _ => Stranger { start: seq, end, segments: 1 },
+        };
+        self.stranger = Some(run);
+        let [unheard, unacknowledged] = STRANGERS_BELIEVED;
+        if run.segments >= if self.acked.is_some() { unacknowledged } else { unheard } {
+            self.jump_to(seq, &mut streams.stats, deliver);
+            self.accept(seq, payload, wire_len, streams, deliver);
+        }
+    }
+
+    fn jump_to(&mut self, seq: u32, stats: &mut StreamStats, deliver: &mut impl FnMut(Delivery<'_>)) {
+        let missing = seq.wrapping_sub(self.next.unwrap_or(seq));
+        // How much is missing is not known; what is held or remembered lies elsewhere.
+        *self = Self { next: Some(seq), missed: self.missed, ..Self::NEW };
+        stats.jumps += 1;
+        deliver(Delivery::Gap(missing));
+    }
+
+    /// The lowest sequence number that is held. Forgets a chain of which nothing is left.
+    fn first_held(&mut self, held: &Journal<'_>) -> Option<u32> {
+        let mut first = None;
+        let mut place = self.held;
+        while let Some(record) = held.get(place) {
+            first = Some(first.map_or(record.seq, |first| {
+                if distance(record.seq, first) < 0 { record.seq } else { first }
+            }));
+            place = record.before;
+        }
+        if first.is_none() {
+            self.held = Place::NONE;
+        }
+        first
+    }
+
+    /// Takes a record out of the chain of those held.
+    fn unlink(&mut self, gone: Place, held: &mut Journal<'_>) {
+        let before = held.get(gone).map_or(Place::NONE, |record| record.before);
+        if self.held == gone {
+            self.held = before;
+            return;
+        }
+        let mut place = self.held;
+        while let Some(record) = held.get(place) {
+            if record.before == gone {
+                held.relink(place, before);
+                return;
+            }
+            place = record.before;
+        }
     }
 
     fn skip_to(&mut self, seq: u32, stats: &mut StreamStats, deliver: &mut impl FnMut(Delivery<'_>)) {
         let Some(next) = self.next else { return };
         let missing = distance(seq, next);
         if missing > 0 {
-            stats.gaps += 1;
-            stats.gap_octets += u64::from(missing.unsigned_abs());
+            self.given_up = (next, seq);
             self.next = Some(seq);
-            deliver(Delivery::Gap(missing.unsigned_abs()));
+            self.miss(missing.unsigned_abs(), stats, deliver);
         }
     }
 
-    /// Hands on every held segment whose turn has come.
+    fn miss(&mut self, octets: u32, stats: &mut StreamStats, deliver: &mut impl FnMut(Delivery<'_>)) {
+        stats.gaps += 1;
+        stats.gap_octets += u64::from(octets);
+        self.missed = self.missed.saturating_add(octets);
+        deliver(Delivery::Gap(octets));
+    }
+
+    /// Hands on every held segment whose turn has come; of several, the one that came first.
     #[cold]
-    fn release(
-        &mut self,
-        ring: &mut HeldRing<'_>,
-        stats: &mut StreamStats,
-        deliver: &mut impl FnMut(Delivery<'_>),
-    ) {
+    fn release(&mut self, streams: &mut Streams<'_>, deliver: &mut impl FnMut(Delivery<'_>)) {
+        let Streams { held, recent, stats } = streams;
         while let Some(next) = self.next {
-            let Some(at) = self.held.iter().position(|held| distance(held.seq, next) <= 0) else {
+            let mut due = Place::NONE;
+            let mut place = self.held;
+            while let Some(record) = held.get(place) {
+                if distance(record.seq, next) <= 0 {
+                    due = place;
+                }
+                place = record.before;
+            }
+            if due == Place::NONE {
                 return;
-            };
-            let held = self.held.swap_remove(at);
-            match ring.get(held.ticket) {
-                Some(octets) => self.accept_due(held.seq, octets, held.len, stats, deliver),
-                // Overwritten by newer ones: as if it had not been captured.
-                None => self.skip_to(held.seq.wrapping_add(held.len), stats, deliver),
+            }
+            self.unlink(due, held);
+            if let Some(record) = held.get(due) {
+                self.accept_due(record.seq, record.octets, record.wire_len, recent, stats, deliver);
             }
         }
     }
+}
+
+/// What comparing a segment with what is remembered gave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Comparison {
+    /// Every octet is the same.
+    Same,
+    /// Some octets are not remembered; the others are the same.
+    Unknown,
+    /// The octet with this sequence number is another one.
+    Differs(u32),
+}
+
+/// Where two slices differ first, as far as both go.
+fn first_difference(a: &[u8], b: &[u8]) -> Option<usize> {
+    let len = a.len().min(b.len());
+    // A comparison of slices is far faster than one of octets, and nearly always the answer.
+    if a.get(..len) == b.get(..len) {
+        return None;
+    }
+    a.iter().zip(b).position(|(a, b)| a != b)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::flow::ring::Buffer;
-    use proptest::prelude::*;
-
-    fn run(segments: &[(u32, &[u8], u32)], syn: Option<u32>) -> (Vec<u8>, u64, StreamStats) {
-        let mut buffers = vec![Buffer::EMPTY; 8];
-        let mut ring = Ring::new(&mut buffers);
-        let mut stats = StreamStats::default();
-        let (mut out, mut gap) = (Vec::new(), 0);
-        let mut stream = Stream::NEW;
-        if let Some(seq) = syn {
-            stream.synchronise(seq);
-        }
-        let mut deliver = |d: Delivery<'_>| match d {
-            Delivery::Octets(o) => out.extend_from_slice(o),
-            Delivery::Gap(n) => {
-                gap += u64::from(n);
-                out.push(b'?');
-            }
-        };
-        for (seq, payload, wire) in segments {
-            stream.accept(*seq, payload, *wire, &mut ring, &mut stats, &mut deliver);
-        }
-        stream.finish(&mut ring, &mut stats, &mut deliver);
-        (out, gap, stats)
-    }
-
-    #[test]
-    fn in_order_retransmitted_overlapping_and_early() {
-        let segments: &[(u32, &[u8], u32)] =
-            &[(101, b"ab", 2), (101, b"ab", 2), (105, b"ef", 2), (102, b"bXd", 3), (107, b"g", 1)];
-        let (out, gap, stats) = run(segments, Some(100));
-        // The retransmitted "b" is not taken again, "X" fills octet 103 since it is the first to do so.
-        assert_eq!((out.as_slice(), gap), (&b"abXdefg"[..], 0));
-        assert_eq!((stats.retransmitted, stats.held), (1, 1));
-    }
-
-    #[test]
-    fn wraps_around() {
-        let (out, gap, _) = run(&[(u32::MAX, b"ab", 2), (1, b"c", 1)], Some(u32::MAX - 1));
-        assert_eq!((out.as_slice(), gap), (&b"abc"[..], 0));
-    }
-
-    #[test]
-    fn a_gap_is_told_when_the_stream_ends_or_is_acknowledged() {
-        let (out, gap, _) = run(&[(1, b"a", 1), (5, b"b", 1)], Some(0));
-        assert_eq!((out.as_slice(), gap), (&b"a?b"[..], 3));
-
-        let mut buffers = vec![Buffer::EMPTY; 2];
-        let mut ring = Ring::new(&mut buffers);
-        let mut stats = StreamStats::default();
-        let mut seen = Vec::new();
-        let mut stream = Stream::NEW;
-        stream.accept(1, b"a", 1, &mut ring, &mut stats, &mut |_| {});
-        stream.accept(5, b"b", 1, &mut ring, &mut stats, &mut |_| {});
-        let mut deliver = |d: Delivery<'_>| seen.push(format!("{d:?}"));
-        stream.acknowledged(5, &mut ring, &mut stats, &mut deliver);
-        assert_eq!(seen, ["Gap(3)", "Octets([98])"]);
-    }
-
-    #[test]
-    fn a_snaplen_cut_is_a_gap_behind_what_was_captured() {
-        let (out, gap, _) = run(&[(1, b"abc", 10), (11, b"d", 1)], Some(0));
-        assert_eq!((out.as_slice(), gap), (&b"abc?d"[..], 7));
-    }
-
-    #[test]
-    fn more_than_can_be_held_becomes_a_gap() {
-        let early: Vec<(u32, &[u8], u32)> = (0..20).map(|i| (10 + 2 * i, &b"xy"[..], 2)).collect();
-        let (out, gap, _) = run(&early, Some(0));
-        assert_eq!(out.iter().filter(|b| **b == b'x').count(), 20);
-        assert_eq!(gap, 9);
-    }
-
-    proptest! {
-        /// Whatever the order within the allowance, the octets come out as they were sent.
-        #[test]
-        fn reordering_within_the_allowance_changes_nothing(
-            data in prop::collection::vec(any::<u8>(), 1..200),
-            cuts in prop::collection::vec(1usize..20, 1..40),
-            start in any::<u32>(),
-            swaps in prop::collection::vec(0usize..40, 0..20),
-        ) {
-            let mut segments = Vec::new();
-            let mut at = 0;
-            for cut in cuts.iter().cycle() {
-                if at >= data.len() { break; }
-                let end = (at + cut).min(data.len());
-                segments.push((start.wrapping_add(1).wrapping_add(at as u32), &data[at..end], (end - at) as u32));
-                at = end;
-            }
-            let n = segments.len();
-            for s in swaps {
-                if n > 1 { segments.swap(s % (n - 1), s % (n - 1) + 1); }
-            }
-            // Adjacent swaps can carry one segment far; keep only orders in which none is early by more than the allowance.
-            let mut order_ok = true;
-            let mut seen = std::collections::BTreeSet::new();
-            let mut next = start.wrapping_add(1);
-            for (seq, payload, _) in &segments {
-                seen.insert((seq.wrapping_sub(start), payload.len()));
-                while let Some(first) = seen.first().copied() {
-                    if first.0 == next.wrapping_sub(start) {
-                        next = next.wrapping_add(first.1 as u32);
-                        seen.pop_first();
-                    } else { break; }
-                }
-                order_ok &= seen.len() <= MAX_HELD;
-            }
-            prop_assume!(order_ok);
-            let (out, gap, _) = run(&segments, Some(start));
-            prop_assert_eq!(gap, 0);
-            prop_assert_eq!(out, data);
-        }
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ use picket::engine::{ClientSlot, ConnectionSlot, Engine, HostSlot, IncidentSlot,
 use picket::features::FeatureVector;
 use picket::flow::ring::Buffer;
 use picket::frame::{Frame, LinkType};
-use picket::limits::{CLIENT_WAYS, CONNECTION_WAYS, HEAD_BYTES, HELD_BYTES, HOST_WAYS};
+use picket::limits::{CLIENT_WAYS, CONNECTION_WAYS, HEAD_BYTES, HOST_WAYS};
 use picket::time::Timestamp;
 
 #[cfg(feature = "needs-alloc")]
@@ -46,7 +46,8 @@ struct Arrays {
     client_tags: [u32; CLIENT_WAYS],
     incidents: [IncidentSlot; 1],
     heads: [Buffer<HEAD_BYTES>; 1],
-    held: [Buffer<HELD_BYTES>; 1],
+    held: [u8; 64],
+    recent: [u8; 64],
 }
 
 impl Arrays {
@@ -61,7 +62,8 @@ impl Arrays {
         client_tags: [0; CLIENT_WAYS],
         incidents: [const { None }; 1],
         heads: [Buffer::EMPTY; 1],
-        held: [Buffer::EMPTY; 1],
+        held: [0; 64],
+        recent: [0; 64],
     };
 }
 
@@ -96,6 +98,7 @@ pub extern "C" fn _start() -> ! {
         incidents: &mut arrays.incidents,
         heads: &mut arrays.heads,
         held: &mut arrays.held,
+        recent: &mut arrays.recent,
     };
     let mut engine = Engine::new(Settings::default(), memory, NoModel);
     let data: &[u8] = black_box(&[0; 60]);

@@ -1,0 +1,60 @@
+//! One frame that was captured twice: on a bridge and on its port, or with and without a VLAN tag.
+//!
+//! The copies are the same octets from the IP header on, and come within [`WITHIN_MICROS`] of each other. A retransmission
+//! is another packet: it comes a round trip later at least, and nearly every sender gives it another IPv4
+//! identification or TCP timestamp, and so another checksum.
+
+use core::time::Duration;
+
+use crate::decode::{Packet, TcpSegment};
+
+/// The copies of a frame come this close to each other, in microseconds.
+const WITHIN_MICROS: u64 = 1000;
+
+/// Time in which copies of a frame come.
+pub const WITHIN: Duration = Duration::from_micros(WITHIN_MICROS);
+
+/// Marks of the last four frames of one direction of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Marks(u128);
+
+impl Marks {
+    /// No frame yet.
+    pub const NONE: Self = Self(0);
+
+    /// Notes the mark of a frame, and says whether it was there.
+    #[must_use]
+    #[inline]
+    pub fn note(&mut self, mark: u32) -> bool {
+        let mark = u128::from(mark);
+        let differs = self.0 ^ (mark | mark << 32 | mark << 64 | mark << 96);
+        const LOW: u128 = 0xffff_ffff;
+        let known = (0..4).any(|n| differs >> (32 * n) & LOW == 0);
+        self.0 = self.0 << 32 | mark;
+        known
+    }
+}
+
+/// What copies of one frame have in common, and hardly ever two frames of one direction of a connection.
+#[must_use]
+#[inline]
+pub fn mark(packet: &Packet<'_>, segment: &TcpSegment<'_>) -> u32 {
+    let id = u32::from(packet.id) << 16 | u32::from(segment.checksum);
+    let place = segment.seq.wrapping_mul(0x9e37_79b1) ^ segment.ack.rotate_left(16).wrapping_mul(0x85eb_ca77);
+    id ^ place ^ segment.wire_payload_len ^ u32::from(segment.flags.bits()) << 20
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_frames_are_remembered() {
+        let mut marks = Marks::NONE;
+        assert!((1..=5).all(|mark| !marks.note(mark)));
+        assert!(marks.note(2));
+        // The second 2 has pushed the 1 out, and the 3 is the oldest now.
+        assert!(!marks.note(1));
+        assert!(marks.note(4) && marks.note(u32::from(true)));
+    }
+}

@@ -118,15 +118,18 @@ impl Knowledge<'_> {
         delivery: Delivery<'_>,
         sink: &mut K,
     ) {
-        if let Delivery::Conflict { octets, settled: false } = delivery
+        if let Delivery::Conflict { octets, settled } = delivery
             && !carried.carrier.is_plain()
         {
-            // What was taken for the beginning may be nothing that the receiver got.
             let Ends { client, server, .. } = *carried.talk.ends;
             let (direction, now) = (carried.talk.direction, carried.talk.now);
             self.tell(Anomaly::OverlapConflict, (client, server), direction, now, sink);
-            *carried.carrier = Carrier::NEW;
-            return self.on_opening(carried, Opening::NEW, heads, Delivery::Octets(octets), sink);
+            let is_open = matches!(carried.carrier, Carrier::WebSocket(socket) if socket.is_open());
+            if !settled && !is_open {
+                // What was taken for the beginning may be nothing that the receiver got.
+                *carried.carrier = Carrier::NEW;
+                return self.on_opening(carried, Opening::NEW, heads, Delivery::Octets(octets), sink);
+            }
         }
         match carried.carrier {
             Carrier::Plain => {

@@ -197,6 +197,11 @@ impl FrameReader {
                 return;
             }
         }
+        self.lose(found);
+    }
+
+    /// Where frames begin is not known any more.
+    pub fn lose(&mut self, found: &mut impl FnMut(Item<'_>)) {
         self.state = State::Lost;
         self.message = None;
         found(Item::Unknown);

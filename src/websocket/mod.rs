@@ -123,6 +123,21 @@ impl WebSocket {
         let mut octets = match delivery {
             Delivery::Octets(octets) => octets,
             Delivery::Gap(len) => return self.gap(direction, len, found),
+            Delivery::Conflict { octets, settled: false } => {
+                // Either copy may be what the receiver took.
+                let side = match direction {
+                    Direction::ToServer => &mut self.up,
+                    Direction::ToClient => &mut self.down,
+                };
+                if let Side::Frames(reader) = side {
+                    let mut reader = *reader;
+                    reader.lose(&mut |item| self.on_item(direction, item, found));
+                    self.put_back(direction, reader);
+                }
+                octets
+            }
+            // The receiver did not take it; or there is no telling where its frames begin.
+            Delivery::Conflict { .. } | Delivery::Late(_) => return,
         };
         while !octets.is_empty() {
             let side = match direction {

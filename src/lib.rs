@@ -35,6 +35,7 @@ pub mod host;
 pub mod limits;
 pub mod mqtt;
 pub mod time;
+pub mod tls;
 pub mod websocket;
 
 // ---- shell -----------------------------------------------------------------------------------

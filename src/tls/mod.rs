@@ -163,6 +163,12 @@ impl Tls {
         match delivery {
             Delivery::Octets(octets) => reader.push(octets, &mut note),
             Delivery::Gap(len) => reader.gap(len, &mut note),
+            // Either copy may be what the receiver took.
+            Delivery::Conflict { octets, settled: false } => {
+                reader.lose(&mut note);
+                reader.push(octets, &mut note);
+            }
+            Delivery::Conflict { .. } | Delivery::Late(_) => {}
         }
         self.readers[way & 1] = reader;
     }

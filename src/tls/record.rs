@@ -107,6 +107,11 @@ impl RecordReader {
                 return self.go_on(kind, missing, len as usize);
             }
         }
+        self.lose(found);
+    }
+
+    /// Where records begin is not known any more.
+    pub fn lose(&mut self, found: &mut impl FnMut(Item<'_>)) {
         self.state = State::Lost;
         found(Item::Lost);
     }

@@ -3,8 +3,10 @@
 use core::hash::{Hash, Hasher};
 
 use crate::alert::ClientId;
-use crate::flow::table::Worth;
+use crate::flow::key::Socket;
+use crate::flow::table::{Handle, Worth};
 use crate::limits::CLIENT_ID_BYTES;
+use crate::time::Timestamp;
 
 /// The key of the client table: the keyed hash of the whole identifier, which itself may be 64 KiB long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,6 +25,37 @@ pub struct Client {
     pub id: ClientId,
     /// How often it connected.
     pub connects: u32,
+    /// The connection that holds its session.
+    pub holder: Handle,
+    /// The server that accepted it last.
+    pub server: Socket,
+    /// Whether that server keeps its session.
+    pub kept: Kept,
+}
+
+/// Whether a server keeps a session that has no connection (3.1.1: 4.1; 5: 4.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kept {
+    /// Not known.
+    Unknown,
+    /// It does not.
+    No,
+    /// Until then.
+    Until(Timestamp),
+}
+
+impl Kept {
+    /// After a connection ended, whose session is to be kept for so many seconds.
+    #[must_use]
+    pub fn after(expiry: u32, end: Timestamp) -> Self {
+        match expiry {
+            0 => Self::No,
+            u32::MAX => Self::Until(Timestamp::from_micros(u64::MAX)),
+            seconds => Self::Until(Timestamp::from_micros(
+                end.as_micros().saturating_add(u64::from(seconds) * 1_000_000),
+            )),
+        }
+    }
 }
 
 impl Client {
@@ -30,7 +63,13 @@ impl Client {
     #[must_use]
     pub fn new(id: &[u8]) -> Self {
         let kept = id.get(..CLIENT_ID_BYTES).unwrap_or(id);
-        Self { id: ClientId::from_slice(kept).unwrap_or_default(), connects: 0 }
+        Self {
+            id: ClientId::from_slice(kept).unwrap_or_default(),
+            connects: 0,
+            holder: Handle::NONE,
+            server: Socket::default(),
+            kept: Kept::Unknown,
+        }
     }
 }
 

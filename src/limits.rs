@@ -16,6 +16,13 @@ pub const CLIENT_WAYS: usize = 4;
 /// Bytes kept of a client id; a longer one is cut and marked.
 pub const CLIENT_ID_BYTES: usize = 64;
 
+/// Topic aliases known at once, all connections together: sets times ways.
+pub const ALIAS_SETS: usize = 256;
+/// Ways of an alias set.
+pub const ALIAS_WAYS: usize = 4;
+/// Bytes kept of a topic that has an alias; a longer one is cut.
+pub const ALIAS_TOPIC_BYTES: usize = 64;
+
 /// Control packets that are split over segments and wait for their rest, all connections together.
 pub const HEAD_SLOTS: usize = 512;
 /// Bytes kept of a waiting control packet; a longer one is read by its head, the rest skipped by count.

@@ -3,9 +3,10 @@
 use crate::engine::{ClientSlot, ConnectionSlot, HostSlot, IncidentSlot, Memory};
 use crate::flow::ring::Buffer;
 use crate::limits::{
-    CLIENT_SETS, CLIENT_WAYS, CONNECTION_SETS, CONNECTION_WAYS, HEAD_BYTES, HEAD_SLOTS, HELD_BYTES,
-    HOST_SETS, HOST_WAYS, INCIDENTS, RECENT_BYTES,
+    ALIAS_SETS, ALIAS_WAYS, CLIENT_SETS, CLIENT_WAYS, CONNECTION_SETS, CONNECTION_WAYS, HEAD_BYTES,
+    HEAD_SLOTS, HELD_BYTES, HOST_SETS, HOST_WAYS, INCIDENTS, RECENT_BYTES,
 };
+use crate::mqtt::alias::AliasSlot;
 
 /// Owns what an engine borrows.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct OwnedMemory {
     host_due: Box<[u32]>,
     clients: Box<[ClientSlot]>,
     client_tags: Box<[u32]>,
+    aliases: Box<[AliasSlot]>,
+    alias_tags: Box<[u32]>,
     incidents: Box<[IncidentSlot]>,
     heads: Box<[Buffer<HEAD_BYTES>]>,
     held: Box<[u8]>,
@@ -41,6 +44,8 @@ impl OwnedMemory {
             host_due: taken(u32::MAX, hosts),
             clients: taken(ClientSlot::EMPTY, clients),
             client_tags: taken(u32::MAX, clients),
+            aliases: taken(AliasSlot::EMPTY, ALIAS_SETS * ALIAS_WAYS),
+            alias_tags: taken(u32::MAX, ALIAS_SETS * ALIAS_WAYS),
             incidents: taken(None, INCIDENTS),
             heads: taken(Buffer::EMPTY, HEAD_SLOTS),
             // Not zero, which the system would hand out without taking the memory.
@@ -60,6 +65,8 @@ impl OwnedMemory {
             host_due: &mut self.host_due,
             clients: &mut self.clients,
             client_tags: &mut self.client_tags,
+            aliases: &mut self.aliases,
+            alias_tags: &mut self.alias_tags,
             incidents: &mut self.incidents,
             heads: &mut self.heads,
             held: &mut self.held,
@@ -78,6 +85,8 @@ impl OwnedMemory {
             + size_of_val(&*self.host_due)
             + size_of_val(&*self.clients)
             + size_of_val(&*self.client_tags)
+            + size_of_val(&*self.aliases)
+            + size_of_val(&*self.alias_tags)
             + size_of_val(&*self.incidents)
             + size_of_val(&*self.heads)
             + size_of_val(&*self.held)

@@ -9,7 +9,8 @@ use picket::detect::scorer::NoModel;
 use picket::engine::{ClientSlot, ConnectionSlot, Engine, HostSlot, Memory, Settings, Sink, Stats};
 use picket::flow::ring::Buffer;
 use picket::frame::{Frame, LinkType};
-use picket::limits::{CLIENT_WAYS, CONNECTION_WAYS, HOST_WAYS};
+use picket::limits::{ALIAS_WAYS, CLIENT_WAYS, CONNECTION_WAYS, HOST_WAYS};
+use picket::mqtt::alias::AliasSlot;
 use picket::time::Timestamp;
 
 /// Checks and counts alerts.
@@ -50,8 +51,9 @@ fn run(mut input: &[u8]) -> (Watch, Stats) {
     let mut connections = vec![ConnectionSlot::EMPTY; CONNECTION_WAYS];
     let mut hosts = vec![HostSlot::EMPTY; HOST_WAYS];
     let mut clients = vec![ClientSlot::EMPTY; CLIENT_WAYS];
-    let mut numbers = [[0; 8]; 5];
-    let [connection_tags, connection_due, host_tags, host_due, client_tags] = &mut numbers;
+    let mut aliases = vec![AliasSlot::EMPTY; ALIAS_WAYS];
+    let mut numbers = [[0; 8]; 6];
+    let [connection_tags, connection_due, host_tags, host_due, client_tags, alias_tags] = &mut numbers;
     let memory = Memory {
         connections: &mut connections,
         connection_tags,
@@ -61,6 +63,8 @@ fn run(mut input: &[u8]) -> (Watch, Stats) {
         host_due,
         clients: &mut clients,
         client_tags,
+        aliases: &mut aliases,
+        alias_tags,
         incidents: &mut vec![None; 3],
         heads: &mut vec![Buffer::EMPTY; 2],
         held: &mut [0; 512],

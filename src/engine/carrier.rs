@@ -13,7 +13,7 @@ use crate::flow::stream::{Delivery, Stream};
 use crate::flow::table::Handle;
 use crate::host::window::Counter;
 use crate::mqtt::framer::{Framer, HeadRing};
-use crate::mqtt::violation::{Violation, Violations};
+use crate::mqtt::violation::Violation;
 use crate::time::Timestamp;
 use crate::websocket::frame::Fault;
 use crate::websocket::{Found, WebSocket};
@@ -58,7 +58,7 @@ impl<S: Scorer> Engine<'_, S> {
         let Some((_, connection)) = self.connections.at(handle) else {
             return;
         };
-        let Connection { ends, up, down, session, ours, carrier, .. } = connection;
+        let Connection { ends, up, down, session, ours, carrier, opened, .. } = connection;
         let mqtt_port = self.settings.mqtt_ports.contains(&ends.server.port);
         let from_start = up.from_start;
         let (half, other) = match direction {
@@ -78,7 +78,7 @@ impl<S: Scorer> Engine<'_, S> {
         let Half { stream, framer, .. } = half;
         let octets = segment.wire_payload_len;
         let (knowledge, heads) = (&mut self.knowledge, &mut self.heads);
-        let talk = Talk { ends, session, ours, from_start, direction, now };
+        let talk = Talk { ends, session, ours, from_start, opened: *opened, handle, direction, now };
         let mut carried = Carried { talk, carrier, framer, other, mqtt_port };
         stream.accept(segment.first_octet(), segment.payload, octets, &mut self.streams, &mut |delivery| {
             knowledge.on_carried(&mut carried, heads, delivery, sink);
@@ -219,9 +219,7 @@ impl Knowledge<'_> {
             **carrier = Carrier::Other;
             talk.session.speaks = Speaks::Other;
             if *mqtt_port && talk.from_start {
-                let mut violations = Violations::default();
-                violations.add(Violation::NotConnectFirst);
-                self.on_violations(talk, violations, sink);
+                self.on_wrong(talk, Direction::ToServer, Violation::NotConnectFirst, sink);
             }
         }
     }
@@ -236,12 +234,8 @@ impl Knowledge<'_> {
             Fault::NotAccepted => Violation::WebSocketNotAccepted,
             _ => return,
         };
-        self.counts.violations += 1;
-        if talk.direction == Direction::ToServer && fault != Fault::NotAccepted {
-            let mut violations = Violations::default();
-            violations.add(violation);
-            self.on_violations(talk, violations, sink);
-        }
+        let culprit = if fault == Fault::NotAccepted { Direction::ToClient } else { talk.direction };
+        self.on_wrong(talk, culprit, violation, sink);
     }
 }
 

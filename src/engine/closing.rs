@@ -4,6 +4,7 @@ use super::{Engine, Sink};
 use crate::decode::{TcpFlags, TcpSegment};
 use crate::detect::rules;
 use crate::detect::scorer::Scorer;
+use crate::event::Reaction;
 use crate::features::connection::vector;
 use crate::flow::anomaly::Anomaly;
 use crate::flow::connection::{Connection, Phase};
@@ -45,8 +46,10 @@ impl<S: Scorer> Engine<'_, S> {
             return;
         }
         let by_broker = from == Direction::ToClient;
+        let reaction = if by_broker { Reaction::Closed } else { Reaction::Ignored };
+        let Connection { ends, session, .. } = connection;
+        self.knowledge.on_reaction(ends, session, reaction, now, sink);
         if !resets && !other_had_finished {
-            let Connection { ends, session, .. } = connection;
             self.knowledge.on_session_end(ends, session, by_broker, now);
             return;
         }
@@ -182,6 +185,7 @@ impl<S: Scorer> Engine<'_, S> {
         sink: &mut K,
     ) {
         let Connection { ends, session, .. } = &mut *connection;
+        self.knowledge.on_reaction(ends, session, Reaction::Ignored, now, sink);
         self.knowledge.on_session_end(ends, session, false, now);
         if connection.phase == Phase::Closed {
             return;

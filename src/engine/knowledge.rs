@@ -21,6 +21,8 @@ use crate::host::sketch::Sketch;
 use crate::host::window::Counter;
 use crate::host::{Host, HostKey, NO_INCIDENT};
 use crate::limits::{CLIENT_WAYS, HOST_WAYS, MODEL_PERSISTENCE, OWN_CLIENT_IDS};
+use crate::mqtt::alias::Aliases;
+use crate::mqtt::violation::Violation;
 use crate::time::Timestamp;
 
 /// Counters kept here; see [`Stats`](super::Stats) for their meaning.
@@ -53,6 +55,12 @@ pub struct Knowledge<'m> {
     /// See [`Clock::offset`](super::Clock::offset).
     pub(super) clock_offset: u64,
     pub(super) counts: Counts,
+    /// How often each violation was found.
+    pub(super) by_violation: [u64; Violation::COUNT],
+    /// Topic aliases.
+    pub(super) aliases: Aliases<'m>,
+    /// The connection whose session was just taken over by another.
+    pub(super) taken_over: Option<Handle>,
 }
 
 impl Knowledge<'_> {

@@ -8,6 +8,7 @@ use crate::flow::ring::Buffer;
 use crate::flow::table::Slot;
 use crate::host::{Host, HostKey};
 use crate::limits::HEAD_BYTES;
+use crate::mqtt::alias::AliasSlot;
 
 /// A place in the connection table.
 pub type ConnectionSlot = Slot<FlowKey, Connection>;
@@ -38,6 +39,10 @@ pub struct Memory<'m> {
     pub clients: &'m mut [ClientSlot],
     /// One number per client id.
     pub client_tags: &'m mut [u32],
+    /// Topic aliases.
+    pub aliases: &'m mut [AliasSlot],
+    /// One number per alias.
+    pub alias_tags: &'m mut [u32],
     /// Open incidents; of more than 255 the rest is left unused.
     pub incidents: &'m mut [IncidentSlot],
     /// Control packets waiting for their rest.

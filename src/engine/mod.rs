@@ -3,6 +3,7 @@
 //! Time is that of the frames. Whole seconds are stepped through one by one before a frame of a later second is
 //! looked at, so it makes no difference to the alerts when, or whether, the shell ticks: replay equals live.
 
+mod breach;
 mod carrier;
 mod clock;
 mod closing;
@@ -44,7 +45,9 @@ use crate::flow::table::{HashKey, Table};
 use crate::frame::Frame;
 use crate::host::{Host, HostKey};
 use crate::limits::{CLIENT_WAYS, CONNECTION_WAYS, HOST_WAYS, MQTT_PORTS, SCORE_BATCH};
+use crate::mqtt::alias::Aliases;
 use crate::mqtt::framer::HeadRing;
+use crate::mqtt::violation::{Violation, table};
 use crate::time::Timestamp;
 
 /// Where the engine's results go. All methods have empty defaults.
@@ -144,7 +147,7 @@ impl<'m, S: Scorer> Engine<'m, S> {
         let key = settings.key;
         let Memory { connections, connection_tags, connection_due, .. } = memory;
         let Memory { hosts, host_tags, host_due, clients, client_tags, .. } = memory;
-        let Memory { incidents, heads, held, recent, .. } = memory;
+        let Memory { incidents, heads, held, recent, aliases, alias_tags, .. } = memory;
         let hosts: Table<'m, HostKey, Host, HOST_WAYS> = Table::new(hosts, host_tags, key);
         let clients: Table<'m, ClientKey, Client, CLIENT_WAYS> = Table::new(clients, client_tags, key);
         Self {
@@ -164,6 +167,9 @@ impl<'m, S: Scorer> Engine<'m, S> {
                 thresholds: settings.thresholds,
                 clock_offset: 0,
                 counts: knowledge::Counts::default(),
+                by_violation: [0; Violation::COUNT],
+                aliases: Aliases::new(aliases, alias_tags, key),
+                taken_over: None,
             },
             scorer,
             batch: Vec::new(),
@@ -251,6 +257,12 @@ impl<'m, S: Scorer> Engine<'m, S> {
             stream: self.streams.stats,
             ..self.stats.with(&self.knowledge.counts)
         }
+    }
+
+    /// How often each violation was found, of those that were.
+    pub fn violations(&self) -> impl Iterator<Item = (Violation, u64)> {
+        let counts = self.knowledge.by_violation.iter().zip(&table::ROWS);
+        counts.filter(|(count, _)| **count > 0).map(|(count, row)| (row.violation, *count))
     }
 
     /// The model.

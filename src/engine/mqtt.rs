@@ -4,22 +4,28 @@ use core::time::Duration;
 
 use super::knowledge::Knowledge;
 use super::{Observed, Sink};
+use crate::client::Kept;
 use crate::detect::class::Class;
 use crate::detect::rules;
 use crate::flow::anomaly::Anomaly;
 use crate::flow::connection::{Ends, Session, Speaks};
 use crate::flow::key::Direction;
 use crate::flow::stream::Delivery;
+use crate::flow::table::Handle;
 use crate::host::gauge::Gauge;
 use crate::host::sketch::Sketch;
 use crate::host::window::Counter;
 use crate::limits::LONG_KEEP_ALIVE_SECS;
 use crate::mqtt::acknowledge::ConnAck;
+use crate::mqtt::alias::{Alias, AliasKey};
+use crate::mqtt::conformance::{Found, Seen};
 use crate::mqtt::connect::Connect;
 use crate::mqtt::framer::{Framer, HeadRing, Item};
 use crate::mqtt::packet::{Body, ControlPacket, PacketType, RawPacket, parse};
+use crate::mqtt::property::{Properties, PropertyId};
 use crate::mqtt::publish::{Publish, is_odd_client_id};
 use crate::mqtt::topic::is_odd_name;
+use crate::mqtt::version::Version;
 use crate::mqtt::violation::{Violation, Violations};
 use crate::time::Timestamp;
 
@@ -31,6 +37,10 @@ pub(super) struct Talk<'c> {
     pub(super) ours: &'c mut bool,
     /// The connection was seen from its SYN.
     pub(super) from_start: bool,
+    /// When it was first seen.
+    pub(super) opened: Timestamp,
+    /// Its place in the table.
+    pub(super) handle: Handle,
     pub(super) direction: Direction,
     pub(super) now: Timestamp,
 }
@@ -53,15 +63,22 @@ impl Knowledge<'_> {
         let mut found = |item: Item<'_>| self.on_item(talk, item, sink);
         match delivery {
             Delivery::Octets(octets) => framer.push(octets, heads, &mut found),
-            Delivery::Gap(len) => framer.gap(len, heads, &mut found),
+            Delivery::Gap(len) => {
+                framer.gap(len, heads, &mut found);
+                talk.session.conformance.on_gap(talk.now);
+            }
             Delivery::Conflict { settled: true, .. } => {}
             Delivery::Conflict { octets, .. } => {
                 // Either copy may be what the receiver took, so boundaries are known of neither.
                 framer.gap(u32::MAX, heads, &mut found);
                 framer.push(octets, heads, &mut found);
+                talk.session.conformance.on_gap(talk.now);
             }
             // The framer has gone on, so they are read by themselves.
             Delivery::Late(octets) => Framer::IN_THE_MIDDLE.clone().push(octets, heads, &mut found),
+        }
+        if talk.direction == Direction::ToServer {
+            talk.session.conformance.on_octets_up(talk.now);
         }
     }
 
@@ -75,30 +92,46 @@ impl Knowledge<'_> {
             Item::Packet(raw) => self.on_packet(talk, &raw, sink),
             Item::BadLength => {
                 self.counts.bad_lengths += 1;
-                if talk.direction == Direction::ToServer {
-                    let mut violations = Violations::default();
-                    violations.add(Violation::RemainingLength);
-                    self.on_violations(talk, violations, sink);
-                }
+                talk.session.conformance.on_gap(talk.now);
+                self.on_wrong(talk, talk.direction, Violation::RemainingLength, sink);
             }
-            Item::Skipped(octets) => self.counts.unframed_octets += u64::from(octets),
+            Item::Skipped(octets) => {
+                self.counts.unframed_octets += u64::from(octets);
+                talk.session.conformance.on_gap(talk.now);
+            }
         }
     }
 
     fn on_packet<K: Sink>(&mut self, talk: &mut Talk<'_>, raw: &RawPacket<'_>, sink: &mut K) {
+        if talk.session.version == Version::Unknown
+            && let Some(version) = talk.session.clues.weigh(raw)
+        {
+            talk.session.version = version;
+        }
         let packet = parse(raw, talk.direction, talk.session.version);
         self.counts.control_packets[packet.packet_type as usize] += 1;
         let up = talk.direction == Direction::ToServer;
-        let mut violations = packet.violations;
-        note_packet(talk, raw, &mut violations, packet.packet_type);
-        match packet.body {
-            Body::Publish(publish) if up => self.on_publish(talk, &publish, sink),
+        let mut found = Found::NONE;
+        *found.by(talk.direction) = packet.violations;
+        note_packet(talk, raw, &mut found, packet.packet_type);
+        let alias = match &packet.body {
+            Body::Publish(publish) if publish.properties.has(PropertyId::TopicAlias) => {
+                self.on_alias(talk, publish, &mut found)
+            }
+            _ => None,
+        };
+        let (topic, hash) = self.topic_and_hash(talk.direction, &packet.body, alias.as_ref());
+        match &packet.body {
+            Body::Publish(publish) if up => {
+                let topic_len = alias.as_ref().map_or(topic.len(), |alias| alias.len);
+                self.on_publish(talk, publish, (topic, topic_len, hash), sink);
+            }
             Body::Publish(_) => {
                 self.count(talk.ends, Counter::PublishReceived, 1, talk.now);
                 self.on_used(talk);
             }
-            Body::Connect(connect) if up => self.on_connect(talk, &connect, sink),
-            Body::ConnAck(Some(ack)) if !up => self.on_connack(talk, &ack, sink),
+            Body::Connect(connect) if up => self.on_connect(talk, connect, sink),
+            Body::ConnAck(Some(ack)) if !up => self.on_connack(talk, ack, &mut found, sink),
             Body::Subscribe(filters) if up => {
                 talk.session.tally.filters += u32::from(filters.count);
                 talk.session.tally.wildcards += u32::from(filters.wildcards);
@@ -118,17 +151,79 @@ impl Knowledge<'_> {
             }
             _ => {}
         }
-        if K::WANTS_PACKETS && !*talk.ours {
-            self.show(talk, raw, &ControlPacket { violations, ..packet }, sink);
+        if *talk.ours {
+            return;
+        }
+        let broken = talk.session.conformance.on_packet(&Seen {
+            packet: &packet,
+            len: raw.remaining_length + 1 + u32::from(raw.length_octets),
+            direction: talk.direction,
+            version: talk.session.version,
+            from_start: talk.from_start,
+            hash,
+            now: talk.now,
+        });
+        found = found.with(broken);
+        if K::WANTS_PACKETS {
+            let violations = *found.by(talk.direction);
+            self.show(talk, raw, &ControlPacket { violations, ..packet }, topic, sink);
+        }
+        if !up {
+            self.on_server_packet(talk, &packet, sink);
         }
         // After the packet itself, so that a CONNECT's host is known with its client.
-        let violations = violations.counted();
-        if !violations.is_empty() && !*talk.ours {
-            self.counts.violations += 1;
-            if up {
-                self.on_violations(talk, violations, sink);
-            }
+        if found != Found::NONE {
+            self.on_found(talk, found, Some(packet.packet_type), sink);
         }
+    }
+
+    /// A PUBLISH with a topic alias: takes it in, or says what it stands for.
+    #[cold]
+    fn on_alias(&mut self, talk: &Talk<'_>, publish: &Publish<'_>, found: &mut Found) -> Option<Alias> {
+        let alias = u16::try_from(publish.properties.integer(PropertyId::TopicAlias)?).ok()?;
+        let Ends { client, server, .. } = *talk.ends;
+        let connection = self.key.hash(&(client, server, talk.opened));
+        let key = AliasKey { connection, direction: talk.direction, alias };
+        let topic = publish.topic?;
+        if !topic.is_empty() {
+            let hash = self.key.hash_bytes(topic);
+            self.aliases.set(key, topic, hash, talk.now);
+            return None;
+        }
+        let known = self.aliases.get(&key, talk.now).cloned();
+        let certain = talk.from_start && talk.session.conformance.is_complete() && self.aliases.is_complete();
+        found.by(talk.direction).add_if(known.is_none() && certain && alias > 0, Violation::AliasUnknown);
+        known
+    }
+
+    /// The topic of a PUBLISH with its hash where that is needed; else the hash of the authentication method.
+    #[inline]
+    fn topic_and_hash<'t>(
+        &self,
+        direction: Direction,
+        body: &Body<'t>,
+        alias: Option<&'t Alias>,
+    ) -> (&'t [u8], u64) {
+        let method = |properties: &Properties<'_>| {
+            properties
+                .octets(PropertyId::AuthenticationMethod)
+                .map_or(0, |method| self.key.hash_bytes(method))
+        };
+        let hash = match body {
+            Body::Publish(publish) => {
+                if let Some(alias) = alias {
+                    return (&alias.topic, alias.hash);
+                }
+                let topic = publish.topic.unwrap_or_default();
+                let wanted = direction == Direction::ToServer || publish.qos > 0;
+                return (topic, if wanted { self.key.hash_bytes(topic) } else { 0 });
+            }
+            Body::Connect(connect) => method(&connect.properties),
+            Body::ConnAck(Some(ack)) => method(&ack.properties),
+            Body::Auth(auth) => method(&auth.properties),
+            _ => 0,
+        };
+        (&[], hash)
     }
 
     /// Shows a packet to whoever looks on.
@@ -137,6 +232,7 @@ impl Knowledge<'_> {
         talk: &Talk<'_>,
         raw: &RawPacket<'_>,
         packet: &ControlPacket<'_>,
+        topic: &[u8],
         sink: &mut K,
     ) {
         let client_id = self.clients.at(talk.session.client).map(|(_, client)| client.id.as_slice());
@@ -147,6 +243,7 @@ impl Knowledge<'_> {
             direction: talk.direction,
             version: talk.session.version,
             client_id,
+            topic,
             raw,
             packet,
         });
@@ -196,7 +293,13 @@ impl Knowledge<'_> {
         }
     }
 
-    fn on_connack<K: Sink>(&mut self, talk: &mut Talk<'_>, ack: &ConnAck<'_>, sink: &mut K) {
+    fn on_connack<K: Sink>(
+        &mut self,
+        talk: &mut Talk<'_>,
+        ack: &ConnAck<'_>,
+        found: &mut Found,
+        sink: &mut K,
+    ) {
         let now = talk.now;
         if let Some(connected) = talk.session.connected {
             talk.session.connack_delay = Some(u32::try_from(now.micros_since(connected)).unwrap_or(u32::MAX));
@@ -212,6 +315,7 @@ impl Knowledge<'_> {
         }
         talk.session.accepted = true;
         talk.session.counted_open = true;
+        self.on_session_taken(talk, ack, found);
         let Some(host) = self.host(talk.ends, now) else {
             return;
         };
@@ -228,8 +332,38 @@ impl Knowledge<'_> {
         }
     }
 
+    /// A client has its session now: on this connection and on no other, and with what the server kept of it.
+    fn on_session_taken(&mut self, talk: &mut Talk<'_>, ack: &ConnAck<'_>, found: &mut Found) {
+        let now = talk.now;
+        let Some((_, client)) = self.clients.at(talk.session.client) else {
+            return;
+        };
+        let same_server = client.server == talk.ends.server;
+        if same_server && client.holder != talk.handle {
+            self.taken_over = Some(client.holder);
+        }
+        if same_server && talk.session.conformance.asked_for_clean() == Some(false) {
+            let kept = match client.kept {
+                Kept::Until(end) if end > now => Some(true),
+                Kept::Unknown | Kept::Until(_) => None,
+                Kept::No => Some(false),
+            };
+            found.server.add_if(kept == Some(true) && !ack.session_present, Violation::SessionLost);
+            found.server.add_if(kept == Some(false) && ack.session_present, Violation::SessionInvented);
+        }
+        client.holder = talk.handle;
+        client.server = talk.ends.server;
+        client.kept = Kept::Unknown;
+    }
+
     #[inline]
-    fn on_publish<K: Sink>(&mut self, talk: &mut Talk<'_>, publish: &Publish<'_>, sink: &mut K) {
+    fn on_publish<K: Sink>(
+        &mut self,
+        talk: &mut Talk<'_>,
+        publish: &Publish<'_>,
+        (topic, topic_len, topic_hash): (&[u8], usize, u64),
+        sink: &mut K,
+    ) {
         let (now, second) = (talk.now, talk.now.as_secs());
         let tally = &mut talk.session.tally;
         if let Some(count) = tally.published.get_mut(usize::from(publish.qos)) {
@@ -237,9 +371,7 @@ impl Knowledge<'_> {
         }
         tally.retained += u32::from(publish.retain);
         tally.duplicates += u32::from(publish.dup);
-        let topic = publish.topic.unwrap_or_default();
-        tally.topic_len_sum += topic.len() as u64;
-        let topic_hash = self.key.hash_bytes(topic);
+        tally.topic_len_sum += topic_len as u64;
         let (server, client, limits) = (talk.ends.server, talk.session.client, self.thresholds);
         let Some(host) = self.host(talk.ends, now) else {
             return;
@@ -333,6 +465,12 @@ impl Knowledge<'_> {
         if !session.counted_open && !session.counted_idle {
             return;
         }
+        if let Some((_, client)) = self.clients.at(session.client)
+            && client.server == ends.server
+            && session.conformance.asked_for_clean().is_some()
+        {
+            client.kept = Kept::after(session.conformance.expiry, now);
+        }
         let (open, idle, used) = (session.counted_open, session.counted_idle, session.used);
         session.counted_open = false;
         session.counted_idle = false;
@@ -359,29 +497,19 @@ const fn is_endless(keep_alive: u16) -> bool {
     keep_alive == 0 || keep_alive > LONG_KEEP_ALIVE_SECS
 }
 
-/// Notes what can be told without the fields, and what depends on the order of packets.
+/// Notes what can be told without the fields.
 #[inline]
-fn note_packet(
-    talk: &mut Talk<'_>,
-    raw: &RawPacket<'_>,
-    violations: &mut Violations,
-    packet_type: PacketType,
-) {
+fn note_packet(talk: &mut Talk<'_>, raw: &RawPacket<'_>, found: &mut Found, packet_type: PacketType) {
     let session = &mut *talk.session;
     session.speaks = Speaks::Mqtt;
     let tally = &mut session.tally;
     let way = usize::from(talk.direction == Direction::ToClient);
-    let first_of_client = way == 0 && tally.packets[0] == 0;
     tally.packets[way] += 1;
     if way == 0 {
         tally.length_sum += u64::from(raw.remaining_length);
         tally.length_max = tally.length_max.max(raw.remaining_length);
-        match packet_type {
-            PacketType::Connect if session.connected.is_some() => violations.add(Violation::SecondConnect),
-            PacketType::Connect => {}
-            _ if first_of_client && talk.from_start => violations.add(Violation::NotConnectFirst),
-            _ => {}
-        }
+        let again = packet_type == PacketType::Connect && session.connected.is_some();
+        found.client.add_if(again, Violation::SecondConnect);
     }
     if session.connected.is_none() && !talk.from_start && packet_type != PacketType::Connect {
         // Joined in the middle of a session that is evidently in use.

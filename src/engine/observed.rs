@@ -20,6 +20,9 @@ pub struct Observed<'s, 'p> {
     pub version: Version,
     /// The client identifier of the session, cut to [`CLIENT_ID_BYTES`](crate::limits::CLIENT_ID_BYTES); `None` if unknown.
     pub client_id: Option<&'s [u8]>,
+    /// The topic of a PUBLISH, also where an alias stands for it; then cut to
+    /// [`ALIAS_TOPIC_BYTES`](crate::limits::ALIAS_TOPIC_BYTES). Empty if unknown.
+    pub topic: &'s [u8],
     /// The fixed header and the octets behind it.
     pub raw: &'s RawPacket<'p>,
     /// What it says, and what is wrong with it.

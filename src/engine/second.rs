@@ -3,6 +3,7 @@
 use super::{Engine, Sink};
 use crate::detect::rules;
 use crate::detect::scorer::{Scorer, Verdict};
+use crate::event::Reaction;
 use crate::features::connection::vector;
 use crate::features::schema::HOST;
 use crate::flow::connection::{Connection, Phase, Speaks};
@@ -12,6 +13,7 @@ use crate::host::window::Counter;
 use crate::limits::{
     IDLE_AFTER_SECS, LINGER_SECS, SCORE_BATCH, SESSION_SILENCE_SECS, SYN_TIMEOUT_SECS, VECTOR_EVERY_SECS,
 };
+use crate::mqtt::conformance::Found;
 use crate::time::Timestamp;
 
 /// A silence is walked through second by second for at most this long: by then every window is empty.
@@ -80,6 +82,16 @@ impl<S: Scorer> Engine<'_, S> {
                 Fate::End => self.end_and_remove(handle, EndReason::Idle, end, sink),
                 Fate::Live { next, is_idle, record_ends } => {
                     self.connection_due.set(index, next);
+                    if connection.session.speaks == Speaks::Mqtt {
+                        let Connection { ends, session, .. } = connection;
+                        let found = session.conformance.on_time(end);
+                        if found != Found::NONE {
+                            self.knowledge.note_found(ends, session, found, None, end, sink);
+                        }
+                        if session.conformance.pending.is_some_and(|pending| pending.is_over(end)) {
+                            self.knowledge.on_reaction(ends, session, Reaction::Ignored, end, sink);
+                        }
+                    }
                     if is_idle && !connection.session.counted_idle {
                         connection.session.counted_idle = true;
                         if let Some(host) = self.knowledge.host(&mut connection.ends, end) {

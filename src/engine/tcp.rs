@@ -119,6 +119,9 @@ impl<S: Scorer> Engine<'_, S> {
                 connection.doubted_end = false;
             }
             self.on_payload(handle, direction, segment, now, sink);
+            if let Some(old) = self.knowledge.taken_over.take() {
+                self.on_taken_over(old, now);
+            }
         }
         if drains {
             // It releases what the other direction holds back behind octets the capture missed.
@@ -214,6 +217,7 @@ impl<S: Scorer> Engine<'_, S> {
             connection.down.framer = Framer::IN_THE_MIDDLE;
             connection.up.from_start = false;
             connection.down.from_start = false;
+            connection.session.conformance.on_gap(now);
         }
         let inserted = self.connections.insert(key, connection, now);
         let due = if phase == Phase::Opening { SYN_TIMEOUT_SECS } else { VECTOR_EVERY_SECS };
@@ -316,7 +320,7 @@ impl<S: Scorer> Engine<'_, S> {
             Carrier::Other => return self.on_other(handle, direction, segment, now, sink),
             _ => return self.on_carried(handle, direction, segment, now, sink),
         }
-        let Connection { ends, up, down, session, ours, .. } = connection;
+        let Connection { ends, up, down, session, ours, opened, .. } = connection;
         let from_start = up.from_start;
         let knowledge = &mut self.knowledge;
         let octets = segment.wire_payload_len;
@@ -326,7 +330,7 @@ impl<S: Scorer> Engine<'_, S> {
             Direction::ToClient => down,
         };
         let Half { stream, framer, .. } = half;
-        let mut talk = Talk { ends, session, ours, from_start, direction, now };
+        let mut talk = Talk { ends, session, ours, from_start, opened: *opened, handle, direction, now };
         let heads = &mut self.heads;
         stream.accept(segment.first_octet(), segment.payload, octets, &mut self.streams, &mut |delivery| {
             knowledge.on_delivery(&mut talk, framer, heads, delivery, sink);
@@ -376,7 +380,7 @@ impl<S: Scorer> Engine<'_, S> {
         let Some((_, connection)) = self.connections.at(handle) else {
             return;
         };
-        let Connection { ends, up, down, session, ours, carrier, .. } = connection;
+        let Connection { ends, up, down, session, ours, carrier, opened, .. } = connection;
         let from_start = up.from_start;
         let (half, other) = match direction {
             Direction::ToServer => (up, down),
@@ -384,13 +388,26 @@ impl<S: Scorer> Engine<'_, S> {
         };
         let Half { stream, framer, .. } = half;
         let mqtt_port = self.settings.mqtt_ports.contains(&ends.server.port);
-        let talk = Talk { ends, session, ours, from_start, direction, now };
+        let talk = Talk { ends, session, ours, from_start, opened: *opened, handle, direction, now };
         let mut carried = Carried { talk, carrier, framer, other, mqtt_port };
         let (knowledge, heads) = (&mut self.knowledge, &mut self.heads);
         let mut deliver = |delivery: Delivery<'_>| knowledge.on_carried(&mut carried, heads, delivery, sink);
         match ack {
             Some(ack) => stream.acknowledged(ack, &mut self.streams, &mut deliver),
             None => stream.finish(&mut self.streams, &mut deliver),
+        }
+    }
+
+    /// The session of this connection went on to another: its server has to close it.
+    #[cold]
+    fn on_taken_over(&mut self, old: Handle, now: Timestamp) {
+        if let Some((_, connection)) = self.connections.at(old)
+            && connection.phase == Phase::Open
+            && connection.session.accepted
+            && !connection.up.finished
+            && !connection.down.finished
+        {
+            connection.session.conformance.on_taken_over(now);
         }
     }
 }

@@ -6,7 +6,9 @@ use super::key::{Direction, Socket};
 use super::record::Meter;
 use super::stream::Stream;
 use super::table::{Handle, Worth};
+use crate::mqtt::conformance::Conformance;
 use crate::mqtt::framer::Framer;
+use crate::mqtt::inference::Clues;
 use crate::mqtt::version::Version;
 use crate::time::Timestamp;
 
@@ -112,6 +114,10 @@ pub struct Session {
     pub connack_delay: Option<u32>,
     /// Figures for the connection vector.
     pub tally: Tally,
+    /// Whether both ends keep to the standard.
+    pub conformance: Conformance,
+    /// Hints at the version, while it is not known.
+    pub clues: Clues,
 }
 
 /// Counts of what was said.
@@ -176,6 +182,8 @@ impl Session {
             violations: 0,
             pings: 0,
         },
+        conformance: Conformance::NEW,
+        clues: Clues::NONE,
     };
 }
 

@@ -3,6 +3,8 @@
 //! Sources: OASIS MQTT 3.1.1 (2014) and 5.0 (2019), IBM MQTT V3.1. Section numbers below are those of 5.0 where not said otherwise.
 
 pub mod acknowledge;
+pub mod alias;
+pub mod conformance;
 pub mod connect;
 pub mod field;
 pub mod framer;

@@ -58,7 +58,11 @@ impl Row {
     /// The names of its events in a packet of this type and version. A version that is not known is taken as 3.1.1
     /// where that forbids it.
     #[must_use]
-    pub fn names(&self, version: Version, packet_type: PacketType) -> impl Iterator<Item = &'static str> {
+    pub fn names(
+        &self,
+        version: Version,
+        packet_type: Option<PacketType>,
+    ) -> impl Iterator<Item = &'static str> {
         let standard = match version {
             Version::V5 => self.v5,
             Version::Unknown if self.v311.is_empty() => self.v5,
@@ -67,7 +71,7 @@ impl Row {
         // The standard has one statement on reason codes per packet type, in the order of the types.
         let of_this_type = match self.violation {
             Violation::ReasonCode => {
-                let place = REASON_CODE_TYPES.iter().position(|with_code| *with_code == packet_type);
+                let place = REASON_CODE_TYPES.iter().position(|with_code| Some(*with_code) == packet_type);
                 place.and_then(|at| standard.get(at..=at)).unwrap_or_default()
             }
             _ => standard,

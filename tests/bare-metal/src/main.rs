@@ -14,7 +14,8 @@ use picket::engine::{ClientSlot, ConnectionSlot, Engine, HostSlot, IncidentSlot,
 use picket::features::FeatureVector;
 use picket::flow::ring::Buffer;
 use picket::frame::{Frame, LinkType};
-use picket::limits::{CLIENT_WAYS, CONNECTION_WAYS, HEAD_BYTES, HOST_WAYS};
+use picket::limits::{ALIAS_WAYS, CLIENT_WAYS, CONNECTION_WAYS, HEAD_BYTES, HOST_WAYS};
+use picket::mqtt::alias::AliasSlot;
 use picket::time::Timestamp;
 
 #[cfg(feature = "needs-alloc")]
@@ -44,6 +45,8 @@ struct Arrays {
     host_due: [u32; HOST_WAYS],
     clients: [ClientSlot; CLIENT_WAYS],
     client_tags: [u32; CLIENT_WAYS],
+    aliases: [AliasSlot; ALIAS_WAYS],
+    alias_tags: [u32; ALIAS_WAYS],
     incidents: [IncidentSlot; 1],
     heads: [Buffer<HEAD_BYTES>; 1],
     held: [u8; 64],
@@ -60,6 +63,8 @@ impl Arrays {
         host_due: [0; HOST_WAYS],
         clients: [ClientSlot::EMPTY; CLIENT_WAYS],
         client_tags: [0; CLIENT_WAYS],
+        aliases: [AliasSlot::EMPTY; ALIAS_WAYS],
+        alias_tags: [0; ALIAS_WAYS],
         incidents: [const { None }; 1],
         heads: [Buffer::EMPTY; 1],
         held: [0; 64],
@@ -95,6 +100,8 @@ pub extern "C" fn _start() -> ! {
         host_due: &mut arrays.host_due,
         clients: &mut arrays.clients,
         client_tags: &mut arrays.client_tags,
+        aliases: &mut arrays.aliases,
+        alias_tags: &mut arrays.alias_tags,
         incidents: &mut arrays.incidents,
         heads: &mut arrays.heads,
         held: &mut arrays.held,

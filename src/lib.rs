@@ -50,6 +50,10 @@ pub mod daemon;
 #[cfg(feature = "std")]
 pub mod error;
 #[cfg(feature = "std")]
+pub mod escape;
+#[cfg(feature = "std")]
+pub mod inspect;
+#[cfg(feature = "std")]
 pub mod logging;
 #[cfg(feature = "std")]
 pub mod memory;

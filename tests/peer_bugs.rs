@@ -405,6 +405,18 @@ fn nanomq_2270_a_publish_without_its_packet_identifier_is_a_violation() {
     }
 }
 
+/// The malformed packet is counted, and the end of the connection is seen to follow it.
+#[test]
+fn emqx_13259_a_malformed_packet_is_counted() {
+    // QoS 1 and no room for properties behind the packet identifier that the payload is taken for.
+    let malformed = packet(0x32, &[&string("test")[..], b"\0hello"].concat());
+    let mut talk = session(V5);
+    talk.send(&malformed);
+    let (seen, stats) = see(talk.closed_by_server().iter());
+    assert_eq!(seen.types_of(ToServer), [ConnectType, Publish]);
+    assert_eq!((seen.packets[2].wrong, stats.violations), (true, 1), "{:?}", seen.packets[2]);
+}
+
 /// Nothing above rests on the encoder alone: an honest exchange has no violation at all.
 #[test]
 fn an_honest_exchange_has_no_violation() {

@@ -22,6 +22,7 @@ Examples:
   picket check                          is the configuration right?
   picket run -i br-lan                  watch an interface
   picket replay capture.pcap            what would have been reported?
+  picket inspect capture.pcap           what is in it?
   picket alerts follow                  what is being reported?
 
 Exit codes are those of sysexits.h: 64 usage, 65 data, 66 no input, 69 unavailable, 70 software,
@@ -40,6 +41,8 @@ pub enum Command {
     Run(Run),
     /// Analyse captures as if they were live, in packet time
     Replay(Replay),
+    /// Show what is in captures: brokers, clients, topics, control packets, violations
+    Inspect(Inspect),
     /// Write the feature vectors of captures, for training
     Extract(Extract),
     /// Read the stored alerts
@@ -135,6 +138,56 @@ pub enum AlertFormat {
     Table,
     /// Nothing; for measuring
     None,
+}
+
+/// `picket inspect`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  picket inspect capture.pcap
+  picket inspect --top 50 monday.pcapng tuesday.pcap
+  picket inspect --packets capture.pcap | grep 'PUBLISH.*topic=\"home/door\"'
+  picket inspect --packets --output json capture.pcap | jq 'select(.fields.violations)'
+  picket inspect --output json capture.pcap | jq .control_packets
+  tcpdump -w - -c 1000 port 1883 | picket inspect -
+
+A line of --packets is: time, client, -> or <- (to or from the server), server, type, v=VERSION,
+octets=SIZE, client=ID, then the fields of the packet. What came over the wire stands in double
+quotes, with control characters escaped. Passwords and payloads are never shown, only their
+lengths. Needs no configuration and no model.")]
+pub struct Inspect {
+    /// Captures, pcap or pcapng, in this order; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// How it is printed
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = InspectFormat::Text)]
+    pub output: InspectFormat,
+
+    /// Print one line for each control packet instead of the summary
+    #[arg(long)]
+    pub packets: bool,
+
+    /// Most frequent hosts, brokers, clients and topics to print of each
+    #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "packets")]
+    pub top: usize,
+
+    /// Print the user names of CONNECT packets too, not only whether there is one
+    #[arg(long)]
+    pub user_names: bool,
+
+    /// Look only at what passes this expression, as in tcpdump
+    #[arg(long, value_name = "BPF")]
+    pub filter: Option<String>,
+}
+
+/// How `inspect` prints.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum InspectFormat {
+    /// For reading
+    Text,
+    /// One JSON document; with --packets, one JSON object a line
+    Json,
 }
 
 /// `picket extract`
@@ -374,9 +427,17 @@ mod tests {
 
     #[test]
     fn usage_errors_are_64_and_help_is_0() {
-        for line in
-            ["", "fly", "run --no-such", "replay", "extract x.pcap", "alerts", "alerts export", "model"]
-        {
+        for line in [
+            "",
+            "fly",
+            "run --no-such",
+            "replay",
+            "inspect",
+            "extract x.pcap",
+            "alerts",
+            "alerts export",
+            "model",
+        ] {
             assert_eq!(read(line).expect_err(line).code(), sysexits::USAGE, "{line}");
         }
         for line in ["--help", "help", "run --help", "alerts list --help", "help model"] {
@@ -396,7 +457,7 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         walk(&command);
-        for name in ["run", "replay", "extract", "alerts"] {
+        for name in ["run", "replay", "inspect", "extract", "alerts"] {
             let help = read(&format!("{name} --help")).expect_err("help").text();
             assert!(help.contains("Examples:\n  picket "), "{help}");
         }

@@ -29,7 +29,7 @@ pub(super) fn run(args: &Extract) -> Result<(), ExitError> {
         SchemaName::PicketConnection => &CONNECTION,
     };
     let mut writer = Writer::new(BufWriter::new(io::stdout().lock()), schema, args.output);
-    let outcome = offline::drive(&args.files, &mut engine, &mut writer);
+    let outcome = offline::drive(&args.files, None, &mut engine, &mut writer);
     let written = writer.finish();
     outcome?;
     match written {

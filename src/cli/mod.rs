@@ -4,6 +4,7 @@ mod alerts;
 pub mod args;
 mod check;
 mod extract;
+mod inspect;
 mod model;
 mod offline;
 mod output;
@@ -42,6 +43,7 @@ fn dispatch(command: Command) -> Result<(), ExitError> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Extract(args) => extract::run(&args),
         Command::Model(args) => model::run(&args),
         Command::Alerts(args) => alerts::run(&args),

@@ -14,24 +14,26 @@ use crate::error::ExitError;
 /// Frames between two looks at the position in the file.
 const PROGRESS_EVERY: u32 = 1 << 16;
 
-/// Feeds every file in turn to the engine and finishes it. Every whole packet of a truncated capture is taken in
+/// Feeds what passes the BPF expression `filter`, of every file in turn, to the engine and finishes it. Every whole packet of a truncated capture is taken in
 /// before the error is given.
 pub(super) fn drive<S: Scorer, K: Sink>(
     files: &[PathBuf],
+    filter: Option<&str>,
     engine: &mut Engine<'_, S>,
     sink: &mut K,
 ) -> Result<(), ExitError> {
-    let outcome = files.iter().try_for_each(|file| drive_one(file, engine, sink));
+    let outcome = files.iter().try_for_each(|file| drive_one(file, filter, engine, sink));
     engine.finish(sink);
     outcome.map_err(Into::into)
 }
 
 fn drive_one<S: Scorer, K: Sink>(
     file: &Path,
+    filter: Option<&str>,
     engine: &mut Engine<'_, S>,
     sink: &mut K,
 ) -> Result<(), CaptureError> {
-    let mut source = FileSource::open(file, None)?;
+    let mut source = FileSource::open(file, filter)?;
     let bar = progress_bar(&source, file);
     let mut until_look = PROGRESS_EVERY;
     loop {

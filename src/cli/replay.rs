@@ -67,7 +67,7 @@ fn replay<S: Scorer>(
     let mut engine = Engine::new(settings, memory.lend(), scorer);
     let mut printer = Printer::new(BufWriter::new(io::stdout().lock()), args.output, identity);
     let started = Instant::now();
-    let outcome = offline::drive(&args.files, &mut engine, &mut printer);
+    let outcome = offline::drive(&args.files, None, &mut engine, &mut printer);
     let took = started.elapsed();
     let written = printer.finish();
     if args.stats {

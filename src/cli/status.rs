@@ -6,7 +6,7 @@ use super::args::ConfigFile;
 use super::configuration;
 use crate::config::Overrides;
 use crate::error::{ExitError, plain, sysexits};
-use crate::publish::payload::escape_client_id;
+use crate::escape::escape;
 use crate::store::socket;
 
 pub(super) fn run(args: &ConfigFile) -> Result<(), ExitError> {
@@ -34,7 +34,7 @@ pub(super) fn run(args: &ConfigFile) -> Result<(), ExitError> {
 /// The status as lines for people.
 fn describe(document: &serde_json::Value) -> String {
     let text = |value: &serde_json::Value| match value {
-        serde_json::Value::String(text) => escape_client_id(text.as_bytes()),
+        serde_json::Value::String(text) => escape(text.as_bytes()),
         serde_json::Value::Null => "none".to_owned(),
         other => other.to_string(),
     };
@@ -44,8 +44,7 @@ fn describe(document: &serde_json::Value) -> String {
     }
     for part in ["capture", "model", "store", "broker"] {
         let part_health = &document["health"][part];
-        let reason =
-            part_health["reason"].as_str().map(|reason| format!(": {}", escape_client_id(reason.as_bytes())));
+        let reason = part_health["reason"].as_str().map(|reason| format!(": {}", escape(reason.as_bytes())));
         lines += &format!("{part:<10} {}{}\n", text(&part_health["state"]), reason.unwrap_or_default());
     }
     for key in ["stored", "acknowledged", "pending", "lost"] {

@@ -50,7 +50,7 @@ pub fn fields(seen: &Observed<'_, '_>, user_names: bool) -> Vec<Field> {
     }
     let violations = seen.packet.violations;
     if !violations.is_empty() {
-        let names = violations.iter().flat_map(|one| one.row().names(seen.version, packet_type));
+        let names = violations.iter().flat_map(|one| one.row().names(seen.version, Some(packet_type)));
         fields.push(("violations", Value::List(names.map(Value::Word).collect())));
     }
     fields

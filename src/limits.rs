@@ -40,6 +40,9 @@ pub const INCIDENTS: usize = 128;
 /// Figures in one alert.
 pub const EVIDENCE_ITEMS: usize = 12;
 
+/// Names of broken statements in one alert.
+pub const ALERT_VIOLATIONS: usize = 8;
+
 /// Columns of the widest feature schema.
 pub const MAX_FEATURES: usize = 64;
 /// Rows scored in one call of the model.

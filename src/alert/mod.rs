@@ -7,7 +7,7 @@ use core::net::IpAddr;
 use heapless::Vec;
 
 use crate::detect::class::Class;
-use crate::limits::{CLIENT_ID_BYTES, EVIDENCE_ITEMS};
+use crate::limits::{ALERT_VIOLATIONS, CLIENT_ID_BYTES, EVIDENCE_ITEMS};
 use crate::time::Timestamp;
 
 /// How much it matters to the operator.
@@ -96,6 +96,9 @@ pub struct Evidence {
 /// The evidence of one alert.
 pub type EvidenceList = Vec<Evidence, EVIDENCE_ITEMS>;
 
+/// Names of events such as `mqtt311:3.3.1-4`; see `docs/violations.md`.
+pub type ViolationNames = Vec<&'static str, ALERT_VIOLATIONS>;
+
 /// An MQTT client identifier, cut at [`CLIENT_ID_BYTES`]; raw bytes of the wire, escaped only when written.
 pub type ClientId = Vec<u8, CLIENT_ID_BYTES>;
 
@@ -126,6 +129,8 @@ pub struct Alert {
     pub client_id: Option<ClientId>,
     /// What it rests on.
     pub evidence: EvidenceList,
+    /// Where it is about breaches of the standard: the statements broken, at most [`ALERT_VIOLATIONS`].
+    pub violations: ViolationNames,
     /// How often the detector fired within this incident.
     pub count: u64,
     /// Open, update or closed.

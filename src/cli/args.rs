@@ -118,6 +118,10 @@ pub struct Replay {
     #[arg(long, conflicts_with = "no_model")]
     pub no_rules: bool,
 
+    /// Print events too: breaches of the standard, attempts to hide, MQTT where none is expected
+    #[arg(long)]
+    pub events: bool,
+
     /// Print counters and timing at the end
     #[arg(long)]
     pub stats: bool,

@@ -5,13 +5,18 @@ use std::io::{self, Write};
 use crate::alert::Alert;
 use crate::cli::args::AlertFormat;
 use crate::engine::Sink;
+use crate::event::Event;
+use crate::mqtt::packet::PacketType;
+use crate::publish::payload::event::{describe, event_json};
 use crate::publish::payload::{Identity, alert_json};
+use crate::publish::rfc3339::Rfc3339;
 
 /// Prints alerts as they come, numbered from 1.
 pub(super) struct Printer<W> {
     out: W,
     format: AlertFormat,
     identity: Identity,
+    events: bool,
     seq: u64,
     outcome: io::Result<()>,
 }
@@ -39,8 +44,8 @@ const COLUMNS: [&str; 17] = [
 
 impl<W: Write> Printer<W> {
     /// Prints to `out`; the header, where there is one, at once.
-    pub(super) fn new(out: W, format: AlertFormat, identity: Identity) -> Self {
-        let mut printer = Self { out, format, identity, seq: 0, outcome: Ok(()) };
+    pub(super) fn new(out: W, format: AlertFormat, events: bool, identity: Identity) -> Self {
+        let mut printer = Self { out, format, events, identity, seq: 0, outcome: Ok(()) };
         printer.outcome = match format {
             AlertFormat::Csv => writeln!(printer.out, "{}", COLUMNS.join(",")),
             AlertFormat::Table => writeln!(
@@ -57,6 +62,25 @@ impl<W: Write> Printer<W> {
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.outcome?;
         self.out.flush()
+    }
+
+    /// Events have no rows in the CSV form: its columns are those of an alert.
+    fn print_event(&mut self, event: &Event) -> io::Result<()> {
+        match self.format {
+            AlertFormat::None | AlertFormat::Csv => Ok(()),
+            AlertFormat::Jsonl => writeln!(self.out, "{}", event_json(event, &self.identity.sensor)),
+            AlertFormat::Table => writeln!(
+                self.out,
+                "{:<27} {:<7} {:<9} {:<20} {:<24} {:>9}  {}",
+                Rfc3339(event.ts).to_string(),
+                "event",
+                event.severity.name(),
+                event.name,
+                event.packet_type.map_or("", PacketType::name),
+                "",
+                describe(event)
+            ),
+        }
     }
 
     fn print(&mut self, alert: &Alert) -> io::Result<()> {
@@ -117,6 +141,12 @@ impl<W: Write> Sink for Printer<W> {
         self.seq += 1;
         if self.outcome.is_ok() {
             self.outcome = self.print(alert);
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        if self.events && self.outcome.is_ok() {
+            self.outcome = self.print_event(event);
         }
     }
 }

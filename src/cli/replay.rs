@@ -65,7 +65,7 @@ fn replay<S: Scorer>(
     let identity = Identity { sensor, model };
     let mut memory = OwnedMemory::new();
     let mut engine = Engine::new(settings, memory.lend(), scorer);
-    let mut printer = Printer::new(BufWriter::new(io::stdout().lock()), args.output, identity);
+    let mut printer = Printer::new(BufWriter::new(io::stdout().lock()), args.output, args.events, identity);
     let started = Instant::now();
     let outcome = offline::drive(&args.files, None, &mut engine, &mut printer);
     let took = started.elapsed();

@@ -6,6 +6,7 @@ use crate::capture::InterfaceStatus;
 use crate::decode::SkipReason;
 use crate::engine::Stats;
 use crate::mqtt::packet::PacketType;
+use crate::mqtt::violation::Violation;
 
 /// Numbers by name.
 type Named = std::collections::BTreeMap<String, u64>;
@@ -26,6 +27,7 @@ pub(super) struct EngineCounters {
     skipped: Named,
     control_packets: Named,
     violations: u64,
+    violations_by_kind: Named,
     bad_lengths: u64,
     unframed_octets: u64,
     frames_duplicate: u64,
@@ -60,9 +62,25 @@ pub(super) struct EngineCounters {
     log_lines_suppressed: u64,
 }
 
+/// `NotConnectFirst` as `not_connect_first`.
+fn snake_case(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !out.is_empty() {
+            out.push('_');
+        }
+        out.push(letter.to_ascii_lowercase());
+    }
+    out
+}
+
 impl EngineCounters {
     /// From the engine's and the capture's counters.
-    pub(super) fn new<'a>(stats: &Stats, interfaces: impl Iterator<Item = &'a InterfaceStatus>) -> Self {
+    pub(super) fn new<'a>(
+        stats: &Stats,
+        violations: impl Iterator<Item = (Violation, u64)>,
+        interfaces: impl Iterator<Item = &'a InterfaceStatus>,
+    ) -> Self {
         let mut counters = Self {
             frames: stats.frames,
             octets: stats.octets,
@@ -85,6 +103,7 @@ impl EngineCounters {
                 .map(|(packet_type, count)| (packet_type.name().to_ascii_lowercase(), count))
                 .collect(),
             violations: stats.violations,
+            violations_by_kind: violations.map(|(kind, count)| (snake_case(kind.name()), count)).collect(),
             bad_lengths: stats.bad_lengths,
             unframed_octets: stats.unframed_octets,
             frames_duplicate: stats.duplicates,
@@ -136,11 +155,16 @@ mod tests {
     #[test]
     fn every_number_has_a_plain_name() {
         let stats = Stats { frames: 7, ..Stats::default() };
-        let document =
-            serde_json::to_value(EngineCounters::new(&stats, std::iter::empty())).expect("numbers");
+        let document = serde_json::to_value(EngineCounters::new(
+            &stats,
+            [(Violation::Qos3, 4)].into_iter(),
+            std::iter::empty(),
+        ))
+        .expect("numbers");
         let fields = document.as_object().expect("an object");
         assert_eq!(fields["frames"], 7);
         assert_eq!(fields["control_packets"]["connect"], 0);
+        assert_eq!(fields["violations_by_kind"]["qos3"], 4);
         let plain =
             |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         for (name, value) in fields {

@@ -92,7 +92,8 @@ impl Pipeline {
                     .hint("see the log; the service manager should start the daemon again"));
             }
             if due.metric {
-                let counters = EngineCounters::new(&engine.stats(), self.source.status());
+                let counters =
+                    EngineCounters::new(&engine.stats(), engine.violations(), self.source.status());
                 if let Err(error) = self.handle.metric(now, duties.uptime(now), &counters) {
                     log::debug!("no metric: {error}");
                 }

@@ -1,6 +1,6 @@
 //! One incident, not one alert a packet: open, updates with a count, close.
 
-use crate::alert::{Alert, ClientId, Detector, Endpoint, EvidenceList, Severity, State};
+use crate::alert::{Alert, ClientId, Detector, Endpoint, EvidenceList, Severity, State, ViolationNames};
 use crate::decode::Address;
 use crate::detect::class::Class;
 use crate::flow::table::HashKey;
@@ -36,6 +36,8 @@ pub struct Report {
     pub confidence: f32,
     /// What it rests on.
     pub evidence: EvidenceList,
+    /// Statements broken.
+    pub violations: ViolationNames,
 }
 
 /// An open incident. Public so that the caller can supply the memory.
@@ -65,6 +67,7 @@ impl Incident {
             destination: report.destination,
             client_id: report.client_id.clone(),
             evidence: report.evidence.clone(),
+            violations: report.violations.clone(),
             count: self.count,
             state,
         }
@@ -254,6 +257,7 @@ mod tests {
             severity,
             confidence: 0.5,
             evidence: EvidenceList::new(),
+            violations: ViolationNames::new(),
         }
     }
 

@@ -251,6 +251,22 @@ pub fn malformed(host: &mut Host, _second: u64, limits: &Thresholds) -> Option<F
     ))
 }
 
+/// A packet made to break a broker. To be asked when one of high severity came.
+pub fn exploit(host: &mut Host, _second: u64, _limits: &Thresholds) -> Option<Finding> {
+    let violations = host.windows.last60(Counter::Violation);
+    Some(finding(
+        Class::MqttMalformed,
+        "mqtt_exploit",
+        Severity::Medium,
+        (violations, 1),
+        &[
+            ("violations", "events/60s", violations),
+            ("violation_kinds", "kinds", host.violation_kinds.len()),
+            ("connect", "packets/60s", host.windows.last60(Counter::Connect)),
+        ],
+    ))
+}
+
 /// Distinct ports from which no honest program's failures explain them, whatever the number of hosts.
 const MANY_PORTS: u32 = 64;
 

@@ -6,7 +6,7 @@ use heapless::Vec;
 
 use super::Sink;
 use super::carrier::CarrierStats;
-use crate::alert::{Alert, ClientId, Detector, Endpoint, Severity};
+use crate::alert::{Alert, ClientId, Detector, Endpoint, Severity, ViolationNames};
 use crate::client::{Client, ClientKey};
 use crate::decode::Address;
 use crate::detect::class::Class;
@@ -22,7 +22,8 @@ use crate::host::window::Counter;
 use crate::host::{Host, HostKey, NO_INCIDENT};
 use crate::limits::{CLIENT_WAYS, HOST_WAYS, MODEL_PERSISTENCE, OWN_CLIENT_IDS};
 use crate::mqtt::alias::Aliases;
-use crate::mqtt::violation::Violation;
+use crate::mqtt::version::Version;
+use crate::mqtt::violation::{Violation, Violations};
 use crate::time::Timestamp;
 
 /// Counters kept here; see [`Stats`](super::Stats) for their meaning.
@@ -234,6 +235,7 @@ impl Knowledge<'_> {
         let one_victim = host.distinct(Sketch::Hosts, second) <= 1;
         let (mac, server, client, hint) =
             (host.mac, host.server, host.client, host.incidents[about.class as usize]);
+        let (host_kinds, host_version) = (host.violation_kinds, host.violation_version);
         let scan = matches!(about.class, Class::TcpScan | Class::UdpScan | Class::HostScan);
         let destination = match server {
             Some(server) if !scan => {
@@ -250,6 +252,10 @@ impl Knowledge<'_> {
         } else {
             None
         };
+        let violations = match about.class {
+            Class::MqttMalformed => violation_names(host_kinds, host_version),
+            _ => ViolationNames::new(),
+        };
         let report = Report {
             source: addr,
             mac,
@@ -260,6 +266,7 @@ impl Knowledge<'_> {
             severity: about.severity,
             confidence: about.confidence,
             evidence: about.evidence,
+            violations,
         };
         let (counts, offset) = (&mut self.counts, self.clock_offset);
         let place = self.incidents.report(report, hint, now, |alert| emit(alert, offset, counts, sink));
@@ -338,6 +345,22 @@ fn evidence_of(host: &Host) -> crate::alert::EvidenceList {
     })
     .filter(|evidence| evidence.value > 0)
     .collect()
+}
+
+/// What those statements are called in that version, the gravest first.
+fn violation_names(kinds: Violations, version: Version) -> ViolationNames {
+    let mut names = ViolationNames::new();
+    for severity in Severity::ALL.into_iter().rev() {
+        for row in kinds.iter().map(Violation::row).filter(|row| row.severity == severity) {
+            for name in row.names(version, None).filter(|name| name.starts_with("mqtt")) {
+                if !names.contains(&name) {
+                    // What does not fit is left out.
+                    let _ = names.push(name);
+                }
+            }
+        }
+    }
+    names
 }
 
 /// Gives an alert out, in the time of the capture.

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::knowledge::Knowledge;
 use super::{Observed, Sink};
+use crate::alert::Severity;
 use crate::client::Kept;
 use crate::detect::class::Class;
 use crate::detect::rules;
@@ -415,8 +416,14 @@ impl Knowledge<'_> {
         };
         host.server = Some(server);
         host.violation_kinds = host.violation_kinds.with(violations);
+        host.violation_version = talk.session.version;
         host.count(Counter::Violation, 1, now.as_secs());
         self.ask(rules::malformed, talk.ends, now, sink);
+        // What breaks brokers is sent once. Not where octets are missing, since what is left may look like anything.
+        let whole = talk.from_start && talk.session.conformance.is_complete();
+        if whole && violations.iter().any(|violation| violation.row().severity >= Severity::High) {
+            self.ask(rules::exploit, talk.ends, now, sink);
+        }
     }
 
     /// The session has done what a session is for.

@@ -12,6 +12,7 @@ use crate::features::FeatureVector;
 use crate::features::schema::{HOST_SOURCES, HostSource};
 use crate::flow::key::Socket;
 use crate::flow::table::{Handle, Worth};
+use crate::mqtt::version::Version;
 use crate::mqtt::violation::Violations;
 use gauge::Gauges;
 use sketch::{Distinct, Sketch};
@@ -54,6 +55,8 @@ pub struct Host {
     pub incidents: [u8; Class::ALL.len()],
     /// Kinds of violations since the host was last quiet for a minute.
     pub violation_kinds: Violations,
+    /// The version of the session of the latest.
+    pub violation_version: Version,
     /// The model's latest class and for how many seconds in a row it has said so.
     pub suspicion: Option<(Class, u8)>,
 }
@@ -72,6 +75,7 @@ impl Host {
         client: Handle::NONE,
         incidents: [NO_INCIDENT; Class::ALL.len()],
         violation_kinds: Violations::NONE,
+        violation_version: Version::Unknown,
         suspicion: None,
     };
 

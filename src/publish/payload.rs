@@ -15,6 +15,7 @@ use crate::alert::{Alert, Detector, Endpoint, Evidence};
 use crate::escape::escape;
 use crate::time::Timestamp;
 
+pub mod event;
 mod sentence;
 
 /// `schema` of an alert.
@@ -127,6 +128,8 @@ struct AlertDocument<'a> {
     client_id: Option<String>,
     #[serde(serialize_with = "evidence")]
     evidence: &'a [Evidence],
+    #[serde(skip_serializing_if = "<[&str]>::is_empty")]
+    violations: &'a [&'static str],
     count: u64,
     state: &'static str,
     message: String,
@@ -187,6 +190,7 @@ pub fn alert_json(alert: &Alert, seq: u64, identity: &Identity) -> String {
         message: sentence::of(alert, client_id.as_deref()),
         client_id,
         evidence: &alert.evidence,
+        violations: &alert.violations,
         count: alert.count,
         state: alert.state.name(),
     })
@@ -239,7 +243,7 @@ pub(crate) mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::alert::{ClientId, EvidenceList, Severity, State};
+    use crate::alert::{ClientId, EvidenceList, Severity, State, ViolationNames};
     use crate::detect::class::Class;
 
     pub(crate) fn identity() -> Identity {
@@ -269,6 +273,7 @@ pub(crate) mod tests {
                 Evidence { name: "connections", unit: "connections/60s", value: 12 },
             ])
             .unwrap(),
+            violations: ViolationNames::new(),
             count: 3,
             state: State::Open,
         }

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use picket::alert::{Alert, ClientId, Detector, Endpoint, Evidence, EvidenceList, Severity, State};
+use picket::alert::{
+    Alert, ClientId, Detector, Endpoint, Evidence, EvidenceList, Severity, State, ViolationNames,
+};
 use picket::detect::class::Class;
 use picket::publish::payload::Identity;
 use picket::time::Timestamp;
@@ -223,6 +225,7 @@ pub fn alert(unique: u128) -> Alert {
             Evidence { name: "connections", unit: "connections/60s", value: 12 },
         ])
         .unwrap(),
+        violations: ViolationNames::new(),
         count: 1,
         state: [State::Open, State::Update, State::Closed][usize::try_from(unique % 3).unwrap()],
     }

@@ -31,6 +31,12 @@ macro_rules! violations {
         ];
 
         impl Violation {
+            /// Its name in counters.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($variant),)* }
+            }
+
             /// How many there are.
             pub const COUNT: usize = [$(stringify!($variant)),*].len();
         }

@@ -53,6 +53,14 @@ pub const IDLE_AFTER_SECS: u32 = 20;
 
 /// MQTT ports that can be configured.
 pub const MQTT_PORTS: usize = 16;
+/// The port of MQTT in TLS (IANA: `secure-mqtt`).
+pub const MQTT_TLS_PORT: u16 = 8883;
+/// Ports on which brokers and web servers offer MQTT in a WebSocket.
+pub const WEBSOCKET_PORTS: [u16; 7] = [80, 8000, 8080, 8083, 8084, 9001, 15675];
+/// Servers with MQTT on an unexpected port that are remembered, so that each is told once.
+pub const UNEXPECTED_SERVERS: usize = 64;
+/// TLS hellos that are being read, all connections together.
+pub const HELLO_SLOTS: usize = 32;
 /// Client ids of our own that can be awaited at once.
 pub const OWN_CLIENT_IDS: usize = 4;
 /// Time a SYN may go unanswered before the connection counts as failed, in seconds.

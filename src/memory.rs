@@ -4,9 +4,10 @@ use crate::engine::{ClientSlot, ConnectionSlot, HostSlot, IncidentSlot, Memory};
 use crate::flow::ring::Buffer;
 use crate::limits::{
     ALIAS_SETS, ALIAS_WAYS, CLIENT_SETS, CLIENT_WAYS, CONNECTION_SETS, CONNECTION_WAYS, HEAD_BYTES,
-    HEAD_SLOTS, HELD_BYTES, HOST_SETS, HOST_WAYS, INCIDENTS, RECENT_BYTES,
+    HEAD_SLOTS, HELD_BYTES, HELLO_SLOTS, HOST_SETS, HOST_WAYS, INCIDENTS, RECENT_BYTES,
 };
 use crate::mqtt::alias::AliasSlot;
+use crate::tls::HelloSlot;
 
 /// Owns what an engine borrows.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct OwnedMemory {
     alias_tags: Box<[u32]>,
     incidents: Box<[IncidentSlot]>,
     heads: Box<[Buffer<HEAD_BYTES>]>,
+    hellos: Box<[HelloSlot]>,
     held: Box<[u8]>,
     recent: Box<[u8]>,
 }
@@ -48,6 +50,7 @@ impl OwnedMemory {
             alias_tags: taken(u32::MAX, ALIAS_SETS * ALIAS_WAYS),
             incidents: taken(None, INCIDENTS),
             heads: taken(Buffer::EMPTY, HEAD_SLOTS),
+            hellos: taken(HelloSlot::default(), HELLO_SLOTS),
             // Not zero, which the system would hand out without taking the memory.
             held: taken(u8::MAX, HELD_BYTES),
             recent: taken(u8::MAX, RECENT_BYTES),
@@ -69,6 +72,7 @@ impl OwnedMemory {
             alias_tags: &mut self.alias_tags,
             incidents: &mut self.incidents,
             heads: &mut self.heads,
+            hellos: &mut self.hellos,
             held: &mut self.held,
             recent: &mut self.recent,
         }
@@ -89,6 +93,7 @@ impl OwnedMemory {
             + size_of_val(&*self.alias_tags)
             + size_of_val(&*self.incidents)
             + size_of_val(&*self.heads)
+            + size_of_val(&*self.hellos)
             + size_of_val(&*self.held)
             + size_of_val(&*self.recent)
     }

@@ -12,6 +12,7 @@ use picket::frame::{Frame, LinkType};
 use picket::limits::{ALIAS_WAYS, CLIENT_WAYS, CONNECTION_WAYS, HOST_WAYS};
 use picket::mqtt::alias::AliasSlot;
 use picket::time::Timestamp;
+use picket::tls::HelloSlot;
 
 /// Checks and counts alerts.
 #[derive(Default, PartialEq, Debug)]
@@ -67,6 +68,7 @@ fn run(mut input: &[u8]) -> (Watch, Stats) {
         alias_tags,
         incidents: &mut vec![None; 3],
         heads: &mut vec![Buffer::EMPTY; 2],
+        hellos: &mut vec![HelloSlot::default(); 2],
         held: &mut [0; 512],
         recent: &mut [0; 512],
     };

@@ -115,6 +115,38 @@ pub fn bruteforce(host: &mut Host, second: u64, limits: &Thresholds) -> Option<F
     ))
 }
 
+/// Guessing of credentials inside TLS, told by the shape of the connections alone. To be asked when one ended like a
+/// refused login.
+///
+/// A shape proves less than a CONNACK, so it takes more of them, and never gives more than medium. A device with a wrong
+/// password says the same CONNECT for ever; who guesses says one of another length now and then, or does it faster
+/// than any device comes back.
+pub fn bruteforce_by_shape(host: &mut Host, _second: u64, limits: &Thresholds) -> Option<Finding> {
+    let refused = host.windows.last60(Counter::EncryptedRefused);
+    let sizes = host.connect_sizes.count_ones();
+    let threshold = 2 * limits.bruteforce_refused;
+    if refused < threshold {
+        return None;
+    }
+    let varies = sizes >= limits.bruteforce_credentials;
+    let severity = if (varies && refused >= 2 * threshold) || refused >= 10 * threshold {
+        Severity::Medium
+    } else {
+        Severity::Low
+    };
+    Some(finding(
+        Class::MqttBruteforce,
+        "mqtt_bruteforce_by_shape",
+        severity,
+        (refused, threshold),
+        &[
+            ("refused_by_shape_of_tls", "connections/60s", refused),
+            ("distinct_connect_lengths", "lengths", sizes),
+            ("connections_opened", "connections/60s", host.windows.last60(Counter::Syn)),
+        ],
+    ))
+}
+
 /// A guess that was accepted. To be asked when a CONNACK accepted and brute force is on.
 pub fn bruteforce_success(host: &mut Host, second: u64, limits: &Thresholds) -> Option<Finding> {
     let mut finding = bruteforce(host, second, limits)?;
@@ -325,6 +357,21 @@ mod tests {
         assert_eq!((found.severity, found.confidence), (Severity::High, 0.5));
         assert_eq!(bruteforce_success(&mut many, 100, &LIMITS).map(|f| f.severity), Some(Severity::Critical));
         assert_eq!(bruteforce(&mut host(&[(Counter::Refused, 5)]), 100, &LIMITS), None);
+    }
+
+    #[test]
+    fn a_shape_never_gives_more_than_medium_and_a_wrong_password_low() {
+        let severity = |refused, sizes| {
+            let mut host = host(&[(Counter::EncryptedRefused, refused)]);
+            host.connect_sizes = sizes;
+            bruteforce_by_shape(&mut host, 100, &LIMITS).map(|f| f.severity)
+        };
+        assert_eq!(severity(11, 0b1111), None);
+        assert_eq!(severity(12, 0b1111), Some(Severity::Low));
+        // A device that tries again every second.
+        assert_eq!(severity(60, 0b1), Some(Severity::Low));
+        assert_eq!(severity(24, 0b1111), Some(Severity::Medium));
+        assert_eq!(severity(500, 0b1), Some(Severity::Medium));
     }
 
     #[test]

@@ -9,14 +9,15 @@ use crate::flow::anomaly::Anomaly;
 use crate::flow::carrier::{Beginning, Carrier, Opening, beginning};
 use crate::flow::connection::{Connection, Ends, Half, Speaks};
 use crate::flow::key::Direction;
-use crate::flow::stream::{Delivery, Stream};
+use crate::flow::stream::Delivery;
 use crate::flow::table::Handle;
 use crate::host::window::Counter;
+use crate::limits::MQTT_TLS_PORT;
 use crate::mqtt::framer::{Framer, HeadRing};
-use crate::mqtt::violation::Violation;
 use crate::time::Timestamp;
-use crate::websocket::frame::Fault;
-use crate::websocket::{Found, WebSocket};
+use crate::tls::Tls;
+use crate::tls::record::begins_with_record;
+use crate::websocket::WebSocket;
 
 /// What carried MQTT. All count from the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -25,12 +26,25 @@ pub struct CarrierStats {
     pub plain: u64,
     /// Connections with control packets in a WebSocket.
     pub websocket: u64,
-    /// Frames and upgrades of these with something wrong; see [`Fault`].
+    /// Frames and upgrades of these with something wrong; see [`Fault`](crate::websocket::frame::Fault).
     pub websocket_faults: u64,
     /// Octets of these that are compressed, and not read.
     pub compressed_octets: u64,
     /// Octets of these in which no frame boundary was known.
-    pub unframed_octets: u64,
+    pub websocket_skipped_octets: u64,
+    /// Connections with MQTT in TLS, by their port or by the application protocol that the client asks for: encrypted, and
+    /// seen by their records alone.
+    pub tls: u64,
+    /// Connections with TLS that does not say that it is MQTT; these are not looked into.
+    pub tls_other: u64,
+    /// Hellos that had to make room for others before they were read.
+    pub hellos_displaced: u64,
+    /// Octets of TLS connections with MQTT in which no record boundary was known.
+    pub tls_skipped_octets: u64,
+    /// Of these connections, those that ended like a refused login.
+    pub tls_refused: u64,
+    /// Sessions that a server answered on a port where none is expected.
+    pub unexpected_port: u64,
 }
 
 /// One direction of a connection, and what of the other one may change with it.
@@ -42,6 +56,13 @@ pub(super) struct Carried<'c> {
     pub(super) other: &'c mut Half,
     /// The server's port is one of those configured.
     pub(super) mqtt_port: bool,
+}
+
+impl Carried<'_> {
+    /// Whether TLS with this server holds MQTT whatever the hellos say.
+    pub(super) fn is_tls_port(&self) -> bool {
+        self.mqtt_port || self.talk.ends.server.port == MQTT_TLS_PORT
+    }
 }
 
 impl<S: Scorer> Engine<'_, S> {
@@ -65,17 +86,19 @@ impl<S: Scorer> Engine<'_, S> {
             Direction::ToServer => (up, down),
             Direction::ToClient => (down, up),
         };
+        let Half { stream, framer, .. } = half;
         let wanted = match carrier {
             // Only the client's octets tell what it is, except where it is known by its port.
-            Carrier::Unknown(_) => direction == Direction::ToServer || mqtt_port,
+            Carrier::Unknown(_) => {
+                direction == Direction::ToServer || mqtt_port || ends.server.port == MQTT_TLS_PORT
+            }
             Carrier::WebSocket(socket) => socket.wants(direction),
-            Carrier::Plain => true,
+            Carrier::Plain | Carrier::Tls(_) => true,
             Carrier::Other => false,
         };
         if !wanted {
-            return;
+            return stream.follow(segment.first_octet(), segment.wire_payload_len);
         }
-        let Half { stream, framer, .. } = half;
         let octets = segment.wire_payload_len;
         let (knowledge, heads) = (&mut self.knowledge, &mut self.heads);
         let talk = Talk { ends, session, ours, from_start, opened: *opened, handle, direction, now };
@@ -140,6 +163,7 @@ impl Knowledge<'_> {
                 self.on_opening(carried, opening, heads, delivery, sink);
             }
             Carrier::WebSocket(_) => self.on_websocket(carried, heads, delivery, sink),
+            Carrier::Tls(_) => self.on_tls(carried, delivery, sink),
             Carrier::Other => {}
         }
     }
@@ -159,8 +183,14 @@ impl Knowledge<'_> {
             *carried.framer = Framer::IN_THE_MIDDLE;
             return;
         };
+        let joined = !carried.talk.from_start && carried.is_tls_port();
+        let up = carried.talk.direction == Direction::ToServer;
+        if !up && !carried.mqtt_port && !(joined && begins_with_record(octets)) {
+            return;
+        }
         let kept = opening.keep(octets);
         let begins = match carried.talk.direction {
+            _ if joined && opening.octets().len() == kept && begins_with_record(octets) => Beginning::Record,
             Direction::ToServer if opening.octets().len() == kept => beginning(octets),
             Direction::ToServer => beginning(opening.octets()),
             // Only where the port says that it is MQTT.
@@ -171,6 +201,7 @@ impl Knowledge<'_> {
             return;
         };
         self.counts.carriers.plain += u64::from(decided.is_plain());
+        self.counts.carriers.tls += u64::from(begins == Beginning::Record);
         *carried.carrier = decided;
         if opening.octets().len() == kept {
             self.on_carried(carried, heads, delivery, sink);
@@ -181,61 +212,6 @@ impl Knowledge<'_> {
                 self.on_carried(carried, heads, Delivery::Octets(rest), sink);
             }
         }
-    }
-}
-
-impl Knowledge<'_> {
-    /// Takes octets of a WebSocket, or of an HTTP connection that may become one.
-    fn on_websocket<K: Sink>(
-        &mut self,
-        carried: &mut Carried<'_>,
-        heads: &mut HeadRing<'_>,
-        delivery: Delivery<'_>,
-        sink: &mut K,
-    ) {
-        let Carried { talk, carrier, framer, other, mqtt_port } = carried;
-        let Carrier::WebSocket(socket) = &mut **carrier else {
-            return;
-        };
-        let mut foreign = false;
-        socket.take(talk.direction, delivery, &mut |found| match found {
-            Found::Octets(octets) => self.on_delivery(talk, framer, heads, Delivery::Octets(octets), sink),
-            Found::Gap(len) => self.on_delivery(talk, framer, heads, Delivery::Gap(len), sink),
-            // More than any control packet is long.
-            Found::Unknown => self.on_delivery(talk, framer, heads, Delivery::Gap(u32::MAX), sink),
-            Found::Opened { both } => {
-                self.counts.carriers.websocket += 1;
-                talk.session.speaks = Speaks::Mqtt;
-                **framer = Framer::AT_START;
-                other.framer = if both { Framer::AT_START } else { Framer::IN_THE_MIDDLE };
-            }
-            Found::Compressed(len) => self.counts.carriers.compressed_octets += u64::from(len),
-            Found::Skipped(len) => self.counts.carriers.unframed_octets += u64::from(len),
-            Found::Fault(fault) => self.on_fault(talk, fault, sink),
-            Found::AnswerDue => other.stream = Stream::NEW,
-            Found::Foreign => foreign = true,
-        });
-        if foreign {
-            **carrier = Carrier::Other;
-            talk.session.speaks = Speaks::Other;
-            if *mqtt_port && talk.from_start {
-                self.on_wrong(talk, Direction::ToServer, Violation::NotConnectFirst, sink);
-            }
-        }
-    }
-
-    /// Something is wrong with a frame of a WebSocket that carries MQTT, or with its upgrade.
-    fn on_fault<K: Sink>(&mut self, talk: &mut Talk<'_>, fault: Fault, sink: &mut K) {
-        self.counts.carriers.websocket_faults += 1;
-        // The others break the standard of WebSocket, not that of MQTT.
-        let violation = match fault {
-            Fault::Text => Violation::WebSocketText,
-            Fault::NotOffered => Violation::WebSocketNotOffered,
-            Fault::NotAccepted => Violation::WebSocketNotAccepted,
-            _ => return,
-        };
-        let culprit = if fault == Fault::NotAccepted { Direction::ToClient } else { talk.direction };
-        self.on_wrong(talk, culprit, violation, sink);
     }
 }
 
@@ -263,11 +239,16 @@ impl Carried<'_> {
             }
             Beginning::Unlike if self.mqtt_port => Carrier::Plain,
             Beginning::Http => Carrier::WebSocket(WebSocket::NEW),
-            Beginning::Tls | Beginning::Unlike => Carrier::Other,
+            Beginning::Tls => Carrier::Tls(Tls::NEW),
+            Beginning::Record => Carrier::Tls(Tls::IN_THE_MIDDLE),
+            Beginning::Unlike => Carrier::Other,
         };
-        self.talk.session.speaks = match carrier {
-            Carrier::Plain => Speaks::Mqtt,
-            Carrier::Other => Speaks::Other,
+        let session = &mut *self.talk.session;
+        session.unexpected_port = carrier.is_plain() && !self.mqtt_port;
+        session.speaks = match begins {
+            Beginning::Connect | Beginning::Unlike if carrier.is_plain() => Speaks::Mqtt,
+            Beginning::Record => Speaks::Encrypted,
+            Beginning::Unlike => Speaks::Other,
             _ => Speaks::Unknown,
         };
         Some(carrier)

@@ -46,6 +46,9 @@ impl<S: Scorer> Engine<'_, S> {
             return;
         }
         let by_broker = from == Direction::ToClient;
+        if by_broker && !other_had_finished {
+            self.knowledge.on_encrypted_end(connection, now, sink);
+        }
         let reaction = if by_broker { Reaction::Closed } else { Reaction::Ignored };
         let Connection { ends, session, .. } = connection;
         self.knowledge.on_reaction(ends, session, reaction, now, sink);

@@ -6,6 +6,7 @@ use heapless::Vec;
 
 use super::Sink;
 use super::carrier::CarrierStats;
+use super::exposure::UnexpectedServers;
 use crate::alert::{Alert, ClientId, Detector, Endpoint, Severity, ViolationNames};
 use crate::client::{Client, ClientKey};
 use crate::decode::Address;
@@ -25,6 +26,7 @@ use crate::mqtt::alias::Aliases;
 use crate::mqtt::version::Version;
 use crate::mqtt::violation::{Violation, Violations};
 use crate::time::Timestamp;
+use crate::tls::HelloRing;
 
 /// Counters kept here; see [`Stats`](super::Stats) for their meaning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -49,6 +51,8 @@ pub struct Knowledge<'m> {
     pub(super) host_due: Schedule<'m>,
     pub(super) clients: Table<'m, ClientKey, Client, CLIENT_WAYS>,
     pub(super) incidents: Incidents<'m>,
+    pub(super) hellos: HelloRing<'m>,
+    pub(super) unexpected_servers: UnexpectedServers,
     pub(super) own_client_ids: Vec<u64, OWN_CLIENT_IDS>,
     pub(super) key: HashKey,
     pub(super) rules: bool,

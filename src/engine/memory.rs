@@ -9,6 +9,7 @@ use crate::flow::table::Slot;
 use crate::host::{Host, HostKey};
 use crate::limits::HEAD_BYTES;
 use crate::mqtt::alias::AliasSlot;
+use crate::tls::HelloSlot;
 
 /// A place in the connection table.
 pub type ConnectionSlot = Slot<FlowKey, Connection>;
@@ -47,6 +48,8 @@ pub struct Memory<'m> {
     pub incidents: &'m mut [IncidentSlot],
     /// Control packets waiting for their rest.
     pub heads: &'m mut [Buffer<HEAD_BYTES>],
+    /// TLS hellos that are being read.
+    pub hellos: &'m mut [HelloSlot],
     /// Segments waiting for their turn.
     pub held: &'m mut [u8],
     /// Segments delivered last.

@@ -7,6 +7,7 @@ mod breach;
 mod carrier;
 mod clock;
 mod closing;
+mod exposure;
 mod knowledge;
 mod memory;
 mod mqtt;
@@ -15,12 +16,14 @@ mod oddity;
 mod second;
 mod stats;
 mod tcp;
+mod tls;
+mod websocket;
 
 pub use carrier::CarrierStats;
 pub use clock::Clock;
 pub use knowledge::Knowledge;
 pub use memory::{ClientSlot, ConnectionSlot, HostSlot, IncidentSlot, Memory};
-pub use observed::Observed;
+pub use observed::{Observed, ObservedHello};
 pub use stats::Stats;
 
 use core::net::IpAddr;
@@ -49,6 +52,7 @@ use crate::mqtt::alias::Aliases;
 use crate::mqtt::framer::HeadRing;
 use crate::mqtt::violation::{Violation, table};
 use crate::time::Timestamp;
+use crate::tls::HelloRing;
 
 /// Where the engine's results go. All methods have empty defaults.
 pub trait Sink {
@@ -72,6 +76,9 @@ pub trait Sink {
 
     /// A control packet was read.
     fn control_packet(&mut self, _seen: &Observed<'_, '_>) {}
+
+    /// A TLS hello was read: of any client, and of the servers of those that speak MQTT.
+    fn tls_hello(&mut self, _seen: &ObservedHello<'_>) {}
 
     /// The vector of a source host over the windows that end at `ts`.
     fn host_vector(&mut self, _ts: Timestamp, _host: IpAddr, _vector: &FeatureVector) {}
@@ -147,7 +154,7 @@ impl<'m, S: Scorer> Engine<'m, S> {
         let key = settings.key;
         let Memory { connections, connection_tags, connection_due, .. } = memory;
         let Memory { hosts, host_tags, host_due, clients, client_tags, .. } = memory;
-        let Memory { incidents, heads, held, recent, aliases, alias_tags, .. } = memory;
+        let Memory { incidents, heads, hellos, held, recent, aliases, alias_tags, .. } = memory;
         let hosts: Table<'m, HostKey, Host, HOST_WAYS> = Table::new(hosts, host_tags, key);
         let clients: Table<'m, ClientKey, Client, CLIENT_WAYS> = Table::new(clients, client_tags, key);
         Self {
@@ -161,6 +168,8 @@ impl<'m, S: Scorer> Engine<'m, S> {
                 host_due: Schedule::new(host_due),
                 clients,
                 incidents: Incidents::new(incidents, key, settings.pace),
+                hellos: HelloRing::new(hellos),
+                unexpected_servers: exposure::UnexpectedServers::default(),
                 own_client_ids: Vec::new(),
                 key,
                 rules: settings.rules,

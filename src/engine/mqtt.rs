@@ -302,6 +302,9 @@ impl Knowledge<'_> {
         sink: &mut K,
     ) {
         let now = talk.now;
+        if talk.session.unexpected_port {
+            self.on_unexpected_port(talk, sink);
+        }
         if let Some(connected) = talk.session.connected {
             talk.session.connack_delay = Some(u32::try_from(now.micros_since(connected)).unwrap_or(u32::MAX));
         }

@@ -4,6 +4,7 @@ use crate::flow::key::{Direction, Socket};
 use crate::mqtt::packet::{ControlPacket, RawPacket};
 use crate::mqtt::version::Version;
 use crate::time::Timestamp;
+use crate::tls::hello::Hello;
 
 /// A control packet with its surroundings. Borrowed: what is wanted later must be copied, and secrets must not be.
 #[derive(Clone, Copy, Debug)]
@@ -27,4 +28,17 @@ pub struct Observed<'s, 'p> {
     pub raw: &'s RawPacket<'p>,
     /// What it says, and what is wrong with it.
     pub packet: &'s ControlPacket<'p>,
+}
+
+/// A TLS hello with its surroundings.
+#[derive(Clone, Copy, Debug)]
+pub struct ObservedHello<'h> {
+    /// When its last octet came, in the time of the capture.
+    pub ts: Timestamp,
+    /// Who opened the connection.
+    pub client: Socket,
+    /// Who was connected to.
+    pub server: Socket,
+    /// What it says; [`Ja4::new`](crate::tls::ja4::Ja4::new) makes the fingerprint of a client's.
+    pub hello: &'h Hello,
 }

@@ -247,8 +247,11 @@ impl super::Settings {
             Phase::Open if silence >= self.patience(connection) => Fate::End,
             Phase::Open => {
                 let session = &connection.session;
-                let to_broker =
-                    session.speaks == Speaks::Mqtt || self.mqtt_ports.contains(&connection.ends.server.port);
+                let to_broker = match session.speaks {
+                    Speaks::Mqtt => true,
+                    Speaks::Unknown => self.mqtt_ports.contains(&connection.ends.server.port),
+                    Speaks::Encrypted | Speaks::Other => false,
+                };
                 let quiet_for = secs_since(session.connected.unwrap_or(connection.opened));
                 let is_idle =
                     to_broker && !session.used && !session.refused && quiet_for >= u64::from(IDLE_AFTER_SECS);
@@ -280,8 +283,9 @@ impl super::Settings {
         if session.accepted {
             return (u64::from(session.keep_alive) * 3 / 2).max(idle);
         }
-        // A connection to a broker that never finishes its CONNECT is worth watching for longer.
-        if self.mqtt_ports.contains(&connection.ends.server.port) {
+        // A connection to a broker that never finishes its CONNECT is worth watching for longer, and the keep alive of one that
+        // is encrypted is not known.
+        if session.speaks == Speaks::Encrypted || self.mqtt_ports.contains(&connection.ends.server.port) {
             idle.max(u64::from(self.active_timeout))
         } else {
             idle

@@ -2,6 +2,7 @@
 //! they are cut into segments.
 
 use crate::mqtt::field::{Varint, varint};
+use crate::tls::Tls;
 use crate::websocket::WebSocket;
 
 /// As many octets as the longest beginning that has to be seen: of a CONNECT with a length of four octets.
@@ -16,6 +17,8 @@ pub enum Carrier {
     Plain,
     /// A WebSocket, or an HTTP connection that may yet become one.
     WebSocket(WebSocket),
+    /// TLS: encrypted, and seen by its records alone.
+    Tls(Tls),
     /// Whatever this is, it is not looked into.
     Other,
 }
@@ -37,7 +40,7 @@ impl Carrier {
         match self {
             Self::Plain => true,
             Self::WebSocket(socket) => socket.is_open(),
-            Self::Unknown(_) | Self::Other => false,
+            Self::Unknown(_) | Self::Tls(_) | Self::Other => false,
         }
     }
 }
@@ -51,6 +54,8 @@ pub enum Beginning {
     Http,
     /// A TLS record with a ClientHello (RFC 8446, sections 4 and 5.1).
     Tls,
+    /// A TLS record other than a ClientHello, where a connection with TLS was joined in the middle.
+    Record,
     /// None of these.
     Unlike,
     /// One of these or none; more octets are needed.

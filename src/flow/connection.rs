@@ -30,6 +30,8 @@ pub enum Speaks {
     Unknown,
     /// MQTT, by its CONNECT or by its port.
     Mqtt,
+    /// MQTT in TLS, by its port or by the application protocol asked for: encrypted.
+    Encrypted,
     /// Something else.
     Other,
 }
@@ -86,6 +88,8 @@ pub struct Session {
     pub version: Version,
     /// When CONNECT was seen.
     pub connected: Option<Timestamp>,
+    /// The server's port is none where MQTT is expected.
+    pub unexpected_port: bool,
     /// CONNACK accepted it (or the connection was joined in the middle and is in use).
     pub accepted: bool,
     /// CONNACK refused it.
@@ -155,6 +159,7 @@ impl Session {
         speaks: Speaks::Unknown,
         version: Version::Unknown,
         connected: None,
+        unexpected_port: false,
         accepted: false,
         refused: false,
         used: false,
@@ -268,7 +273,7 @@ impl Worth for Connection {
             (Phase::Opening, _) => 1,
             (Phase::Open, Speaks::Other | Speaks::Unknown) => 2,
             (Phase::Open, Speaks::Mqtt) if self.session.accepted => 4,
-            (Phase::Open, Speaks::Mqtt) => 3,
+            (Phase::Open, Speaks::Mqtt | Speaks::Encrypted) => 3,
         }
     }
 }

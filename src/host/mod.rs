@@ -57,6 +57,9 @@ pub struct Host {
     pub violation_kinds: Violations,
     /// The version of the session of the latest.
     pub violation_version: Version,
+    /// Lengths, modulo 64, of the records that held a CONNECT in encrypted connections that ended like a refused login, as
+    /// a bit set; since the host was last quiet for a minute.
+    pub connect_sizes: u64,
     /// The model's latest class and for how many seconds in a row it has said so.
     pub suspicion: Option<(Class, u8)>,
 }
@@ -76,6 +79,7 @@ impl Host {
         incidents: [NO_INCIDENT; Class::ALL.len()],
         violation_kinds: Violations::NONE,
         violation_version: Version::Unknown,
+        connect_sizes: 0,
         suspicion: None,
     };
 
@@ -85,6 +89,7 @@ impl Host {
         if second.saturating_sub(self.active) > 60 {
             self.sketches.iter_mut().for_each(Distinct::forget);
             self.violation_kinds = Violations::NONE;
+            self.connect_sizes = 0;
         }
         self.windows.advance(second);
         self.active = self.active.max(second);

@@ -46,11 +46,13 @@ pub enum Counter {
     BytesSent,
     /// MQTT payload received, in units of 64 octets.
     BytesReceived,
+    /// Encrypted connections that ended like a refused login.
+    EncryptedRefused,
 }
 
 impl Counter {
     /// How many counters there are.
-    pub const COUNT: usize = Self::BytesReceived as usize + 1;
+    pub const COUNT: usize = Self::EncryptedRefused as usize + 1;
 }
 
 /// Buckets of one second: the short window.

@@ -99,6 +99,7 @@ pub struct Tls {
     /// The client of TLS 1.3 has finished its handshake, which is encrypted already.
     finished: bool,
     finishing: u8,
+    refusal_taken: bool,
     cadence: Cadence,
 }
 
@@ -112,6 +113,7 @@ impl Tls {
         ciphered: [false; 2],
         finished: false,
         finishing: 0,
+        refusal_taken: false,
         cadence: Cadence::NEW,
     };
 
@@ -141,10 +143,11 @@ impl Tls {
         &self.cadence
     }
 
-    /// Whether a connection that the server closes now, at a time in milliseconds, looks like a refused login.
-    #[must_use]
-    pub fn looks_refused(&self, now: u32) -> bool {
-        self.cadence.looks_refused(self.version, self.cipher, now)
+    /// Whether a connection that the server closes now, at a time in milliseconds, looks like a refused login. Says so once.
+    pub fn take_refusal(&mut self, now: u32) -> bool {
+        let refused = !self.refusal_taken && self.cadence.looks_refused(self.version, self.cipher, now);
+        self.refusal_taken |= refused;
+        refused
     }
 
     /// Takes the next octets of a direction, or a gap in them, at a time in milliseconds.
@@ -328,10 +331,10 @@ mod tests {
     #[test]
     fn a_refused_login_in_either_version() {
         for version in [TLS13, 0x0303] {
-            let (seen, tls) = run(&refused(version), 2);
+            let (seen, mut tls) = run(&refused(version), 2);
             assert_eq!(seen, ["client true true".to_owned(), format!("server {version:x} true")]);
             assert_eq!(tls.cadence().connect, 60);
-            assert!(tls.looks_refused(6), "{tls:?}");
+            assert!(tls.take_refusal(6) && !tls.take_refusal(6), "{tls:?}");
         }
     }
 
@@ -375,10 +378,10 @@ mod tests {
                     rest = after;
                 }
             }
-            let (again, tls) = run(&pieces, 2);
+            let (again, mut tls) = run(&pieces, 2);
             prop_assert_eq!(again, seen);
             prop_assert_eq!(tls.cadence().records, whole.cadence().records);
-            prop_assert!(tls.looks_refused(pieces.len() as u32));
+            prop_assert!(tls.take_refusal(pieces.len() as u32));
         }
 
         #[test]

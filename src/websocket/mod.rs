@@ -33,8 +33,6 @@ pub enum Found<'a> {
     Skipped(u32),
     /// Something is wrong with a frame or with the upgrade; only told where MQTT is carried.
     Fault(Fault),
-    /// The next segment of the other direction begins an answer to look into.
-    AnswerDue,
     /// This is not MQTT in a WebSocket.
     Foreign,
 }
@@ -163,7 +161,7 @@ impl WebSocket {
                     Outcome::TooLong => return found(Found::Foreign),
                     Outcome::Done(head, len) => {
                         let goes_on = match direction {
-                            Direction::ToServer => self.on_request(&head, found),
+                            Direction::ToServer => self.on_request(&head),
                             Direction::ToClient => self.on_answer(&head, found),
                         };
                         if !goes_on {
@@ -207,7 +205,7 @@ impl WebSocket {
     }
 
     /// The head of a request is complete; whether there is reason to go on.
-    fn on_request(&mut self, head: &Head, found: &mut impl FnMut(Found<'_>)) -> bool {
+    fn on_request(&mut self, head: &Head) -> bool {
         self.requests += 1;
         if head.get && head.upgrade {
             self.asked = true;
@@ -215,7 +213,6 @@ impl WebSocket {
             self.up = Side::Frames(FrameReader::AT_START);
             if self.down == Side::Idle {
                 self.down = Side::Head(HeadReader::NEW);
-                found(Found::AnswerDue);
             }
             return true;
         }

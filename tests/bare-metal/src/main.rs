@@ -104,6 +104,7 @@ pub extern "C" fn _start() -> ! {
         alias_tags: &mut arrays.alias_tags,
         incidents: &mut arrays.incidents,
         heads: &mut arrays.heads,
+        hellos: &mut [],
         held: &mut arrays.held,
         recent: &mut arrays.recent,
     };

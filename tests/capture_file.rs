@@ -14,7 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use picket::capture::{CaptureError, Event, FileSource, FrameSource};
+use picket::capture::{CaptureError, Event, FileSource, FrameSource, NoticeKind};
 use picket::frame::LinkType;
 use picket::time::Timestamp;
 
@@ -127,24 +127,45 @@ impl Scratch {
     }
 }
 
-/// How many frames come before the end or the error.
-fn drain(source: &mut FileSource) -> (u64, Result<(), CaptureError>) {
-    let mut frames = 0;
+/// How many frames come before the end or the error, and what else is told.
+fn drain(source: &mut FileSource) -> (u64, Vec<NoticeKind>, Result<(), CaptureError>) {
+    let (mut frames, mut told) = (0, Vec::new());
     loop {
         match source.next_frame() {
             Ok(Event::Frame(_)) => frames += 1,
-            Ok(Event::Idle(_)) => panic!("a file is never idle"),
-            Ok(Event::End) => return (frames, Ok(())),
-            Err(error) => return (frames, Err(error)),
+            // A pipe may have nothing to say for a while.
+            Ok(Event::Idle(_)) => {}
+            Ok(Event::Notice(notice)) => {
+                let text = notice.to_string();
+                assert!(
+                    text.starts_with(&format!("{}: ", source_path(notice))) && !text.contains('\n'),
+                    "{text}"
+                );
+                told.push(notice.kind.clone());
+            }
+            Ok(Event::End) => return (frames, told, Ok(())),
+            Err(error) => return (frames, told, Err(error)),
         }
     }
+}
+
+fn source_path(notice: &picket::capture::Notice) -> String {
+    notice.path.display().to_string()
+}
+
+/// How many frames there are in a file without any fault.
+#[track_caller]
+fn count(source: &mut FileSource) -> u64 {
+    let (frames, told, end) = drain(source);
+    end.unwrap();
+    assert_eq!(told, []);
+    frames
 }
 
 #[track_caller]
 fn holds_the_two_frames(bytes: &[u8], name: &str) {
     let scratch = Scratch::new(name, bytes);
     let mut source = scratch.open().unwrap();
-    assert_eq!(source.link(), LinkType::Ethernet);
     assert_eq!(source.total_bytes(), Some(bytes.len() as u64));
     for (index, (secs, micros, kept, wire)) in FRAMES.into_iter().enumerate() {
         let Event::Frame(frame) = source.next_frame().unwrap() else { panic!("frame {index} is missing") };
@@ -186,9 +207,7 @@ fn the_suffix_means_nothing() {
 #[test]
 fn a_name_that_is_not_utf8_opens() {
     let scratch = Scratch::new(OsStr::from_bytes(b"caf\xe9.pcap"), &pcap(Order::Little, MICRO, 1));
-    let (frames, end) = drain(&mut scratch.open().unwrap());
-    assert_eq!(frames, 2);
-    end.unwrap();
+    assert_eq!(count(&mut scratch.open().unwrap()), 2);
 }
 
 #[test]
@@ -200,8 +219,12 @@ fn link_types_are_told() {
         (0, LinkType::Null),
         (147, LinkType::Other(147)),
     ] {
-        let scratch = Scratch::new("a.pcap", &pcap(Order::Little, MICRO, number));
-        assert_eq!(scratch.open().unwrap().link(), link);
+        for check_sequence in [0, 0x2400_0000] {
+            let scratch = Scratch::new("a.pcap", &pcap(Order::Little, MICRO, number | check_sequence));
+            let mut source = scratch.open().unwrap();
+            let Ok(Event::Frame(frame)) = source.next_frame() else { panic!("no frame") };
+            assert_eq!(frame.link, link);
+        }
     }
 }
 
@@ -213,47 +236,96 @@ fn truncation_anywhere_yields_the_whole_packets_and_says_where() {
     for cut in [second + 1, second + 15, second + 16, second + 17, whole.len() - 1] {
         let scratch = Scratch::new("cut.pcap", &whole[..cut]);
         let mut source = scratch.open().unwrap();
-        let (frames, end) = drain(&mut source);
-        assert_eq!(frames, 1, "cut at {cut}");
-        let error = end.expect_err("a cut must be told");
-        assert!(matches!(error, CaptureError::Truncated { packets: 1, .. }), "{error:?}");
-        assert_eq!(error.exit_code(), 65);
-        assert!(error.to_string().contains("truncated inside packet 2"), "{error}");
-        assert!(matches!(source.next_frame(), Ok(Event::End)), "an error is told once");
+        let (frames, told, end) = drain(&mut source);
+        end.unwrap();
+        assert_eq!((frames, told), (1, vec![NoticeKind::Truncated { offset: second as u64, packets: 1 }]));
+        assert!(matches!(source.next_frame(), Ok(Event::End)), "it is told once");
     }
     // Between two packets it is a shorter capture, nothing more.
-    let (frames, end) = drain(&mut Scratch::new("cut.pcap", &whole[..second]).open().unwrap());
-    assert_eq!(frames, 1);
-    end.unwrap();
+    assert_eq!(count(&mut Scratch::new("cut.pcap", &whole[..second]).open().unwrap()), 1);
 }
 
 #[test]
 fn truncated_pcapng_is_told_too() {
     let whole = pcapng(Order::Little, false);
+    // The last block is 12 + 20 + 100 octets.
+    let offset = whole.len() as u64 - 132;
     for missing in [1, 4, 40, 120] {
-        let (frames, end) = drain(&mut Scratch::new("cut", &whole[..whole.len() - missing]).open().unwrap());
-        assert_eq!(frames, 1, "{missing} octets less");
-        let error = end.expect_err("a cut must be told");
-        assert!(matches!(error, CaptureError::Truncated { packets: 1, .. }), "{error:?}");
+        let scratch = Scratch::new("cut", &whole[..whole.len() - missing]);
+        let (frames, told, end) = drain(&mut scratch.open().unwrap());
+        end.unwrap();
+        assert_eq!((frames, told), (1, vec![NoticeKind::Truncated { offset, packets: 1 }]));
     }
 }
 
 #[test]
-fn an_absurd_packet_length_is_damage() {
+fn an_absurd_packet_length_at_the_end_is_damage() {
     let mut bytes = pcap(Order::Little, MICRO, 1);
     bytes[100 + 8..100 + 12].copy_from_slice(&0x7fff_ffff_u32.to_le_bytes());
-    let (frames, end) = drain(&mut Scratch::new("bad.pcap", &bytes).open().unwrap());
-    assert_eq!(frames, 1);
+    let (frames, told, end) = drain(&mut Scratch::new("bad.pcap", &bytes).open().unwrap());
+    assert_eq!((frames, told), (1, vec![]));
     let error = end.expect_err("damage must be told");
     assert!(matches!(error, CaptureError::Corrupt { packets: 1, .. }), "{error:?}");
     assert_eq!(error.exit_code(), 65);
+    assert!(error.to_string().contains("octet 100"), "{error}");
+}
+
+#[test]
+fn damage_is_passed_over_and_told_a_few_times() {
+    let one = pcap(Order::Little, MICRO, 1);
+    let (header, records) = one.split_at(24);
+    let mut bad = records.to_vec();
+    bad[8..12].copy_from_slice(&0x7fff_ffff_u32.to_le_bytes());
+    for places in [1, 9] {
+        let mut bytes = [header, records].concat();
+        for _ in 0..places {
+            bytes.extend(&bad);
+            bytes.extend(records);
+        }
+        let mut source = Scratch::new("bad.pcap", &bytes).open().unwrap();
+        let (frames, told, end) = drain(&mut source);
+        end.unwrap();
+        // What comes after the bad header, in its place or behind, is still whole.
+        assert_eq!(frames, 2 + 3 * places);
+        assert_eq!(told[0], NoticeKind::Damaged { offset: 24 + 192, octets: 76, packets: 2 });
+        assert_eq!(told.len() as u64, places.min(6));
+        assert_eq!(told.contains(&NoticeKind::ManyDamages), places > 5);
+        assert_eq!(source.counters().losses.damages, places);
+    }
+}
+
+#[test]
+fn compressed_files_are_read_as_they_are() {
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+    for plain in [pcap(Order::Big, NANO, 1), pcapng(Order::Little, true)] {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gzip.write_all(&plain).unwrap();
+        let gzip = gzip.finish().unwrap();
+        holds_the_two_frames(&gzip, "a.pcap");
+        holds_the_two_frames(&compress_to_vec(&plain[..], CompressionLevel::Fastest), "a.pcap");
+        // Cut off, all but the last packet is there.
+        let (frames, told, end) = drain(&mut Scratch::new("a.gz", &gzip[..gzip.len() - 12]).open().unwrap());
+        end.unwrap();
+        assert_eq!(frames, 1);
+        assert!(matches!(told[..], [NoticeKind::Truncated { packets: 1, .. }]), "{told:?}");
+        // A wrong checksum is found after all packets.
+        let mut wrong = gzip.clone();
+        let at = wrong.len() - 8;
+        wrong[at] ^= 1;
+        let (frames, _, end) = drain(&mut Scratch::new("a.gz", &wrong).open().unwrap());
+        assert_eq!(frames, 2);
+        assert_eq!(end.expect_err("damaged").exit_code(), 65);
+        // Compressed again it is none.
+        let mut twice = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        twice.write_all(&gzip).unwrap();
+        let error = Scratch::new("a.gz.gz", &twice.finish().unwrap()).refusal();
+        assert!(error.to_string().contains("compressed twice"), "{error}");
+    }
 }
 
 #[test]
 fn a_file_header_alone_is_an_empty_capture() {
-    let (frames, end) = drain(&mut Scratch::new("a.pcap", &pcap(Order::Big, NANO, 1)[..24]).open().unwrap());
-    assert_eq!(frames, 0);
-    end.unwrap();
+    assert_eq!(count(&mut Scratch::new("a.pcap", &pcap(Order::Big, NANO, 1)[..24]).open().unwrap()), 0);
 }
 
 #[test]
@@ -265,8 +337,18 @@ fn what_is_not_a_capture_is_refused_with_65() {
         assert!(matches!(error, CaptureError::NotACapture { .. }), "{error:?}");
         assert_eq!(error.exit_code(), 65);
     }
-    let gzipped = Scratch::new("a.pcap", &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0]).refusal();
-    assert!(gzipped.to_string().contains("zcat"), "{gzipped}");
+    for (magic, said) in [
+        (&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0][..], "it is empty"),
+        (b"\xfd7zXZ\0", "xzcat"),
+        (&[4, 0x22, 0x4d, 0x18, 0], "lz4 -dc"),
+        (b"BZh91AY", "bzcat"),
+        (b"PK\x03\x04", "unpack"),
+        (b"XCP\0002.002", "editcap"),
+    ] {
+        let error = Scratch::new("a.pcap", magic).refusal();
+        assert!(error.to_string().contains(said), "{error}");
+        assert_eq!(error.exit_code(), 65);
+    }
 }
 
 #[test]
@@ -289,7 +371,7 @@ fn what_cannot_be_read_is_refused_with_66() {
 #[test]
 fn filters_apply_and_bad_ones_are_refused_with_78() {
     let scratch = Scratch::new("a.pcap", &pcap(Order::Little, MICRO, 1));
-    let kept = |filter| drain(&mut FileSource::open(&scratch.path, Some(filter)).unwrap()).0;
+    let kept = |filter| count(&mut FileSource::open(&scratch.path, Some(filter)).unwrap());
     assert_eq!(kept("less 60"), 1);
     assert_eq!(kept("greater 1000"), 1, "the length on the wire counts");
     assert_eq!(kept("ether[0] = 1"), 1);
@@ -327,12 +409,13 @@ fn of_two_cooked_loopback_copies_one_is_kept() {
             data[10] = low_type;
         }
         let scratch = Scratch::new("a.pcap", &bytes);
-        let (frames, end) = drain(&mut scratch.open().unwrap());
-        end.unwrap();
+        let mut source = scratch.open().unwrap();
+        let frames = count(&mut source);
+        assert_eq!(source.counters().copies, u64::from(!kept));
         assert_eq!(frames, 1 + u64::from(kept), "link {link}, type {packet_type}, device {hardware}");
         // Also beside a filter of the user's.
         let filtered = FileSource::open(&scratch.path, Some("less 60 or greater 60"));
-        assert_eq!(drain(&mut filtered.unwrap()).0, 1 + u64::from(kept));
+        assert_eq!(count(&mut filtered.unwrap()), 1 + u64::from(kept));
     }
 }
 
@@ -347,9 +430,7 @@ fn a_named_pipe_reads_like_a_file() {
     });
     let mut source = FileSource::open(&path, None).unwrap();
     assert_eq!((source.total_bytes(), source.position_bytes()), (None, None));
-    let (frames, end) = drain(&mut source);
-    assert_eq!(frames, 2);
-    end.unwrap();
+    assert_eq!(count(&mut source), 2);
     writer.join().unwrap();
 }
 
@@ -361,8 +442,7 @@ fn standard_input_is_a_dash() {
     if std::env::var_os(CHILD).is_some() {
         let mut source = FileSource::open(Path::new("-"), None).unwrap();
         let total = source.total_bytes();
-        let (frames, end) = drain(&mut source);
-        end.unwrap();
+        let frames = count(&mut source);
         println!("frames={frames} total={total:?} position={:?}", source.position_bytes());
         return;
     }

@@ -71,7 +71,7 @@ fn collect(source: &mut LiveSource) -> Vec<(Timestamp, LinkType, Vec<u8>)> {
                 frames.push((frame.ts, frame.link, frame.data.to_vec()));
             }
             Event::Idle(_) => idle += 1,
-            Event::End => panic!("a live source does not end"),
+            Event::Notice(_) | Event::End => panic!("a live source does not end"),
         }
     }
     frames
@@ -329,7 +329,7 @@ fn nothing_earlier_follows_an_idle_tick() {
                     settled = now;
                     ticks += 1;
                 }
-                Event::End => panic!("a live source does not end"),
+                Event::Notice(_) | Event::End => panic!("a live source does not end"),
             }
         }
         sender.join().unwrap();

@@ -54,7 +54,7 @@ fn replay<S: Scorer>(
     loop {
         match source.next_frame() {
             Ok(Event::Frame(frame)) => engine.on_frame(&frame, &mut alerts),
-            Ok(Event::Idle(_)) => {}
+            Ok(Event::Idle(_) | Event::Notice(_)) => {}
             Ok(Event::End) => break,
             Err(error) => {
                 damage = Some(error);

@@ -23,7 +23,7 @@ pub enum CaptureError {
         source: io::Error,
     },
     /// A directory was given.
-    #[error("{}: is a directory; name the capture files in it", path.display())]
+    #[error("{}: is a directory; name the capture files in it, or follow it with --watch", path.display())]
     Directory {
         /// The name as given.
         path: PathBuf,
@@ -33,25 +33,12 @@ pub enum CaptureError {
     NotACapture {
         /// The name as given.
         path: PathBuf,
-        /// libpcap's message.
+        /// Why not.
         reason: String,
         /// What to try.
         hint: &'static str,
     },
-    /// The capture ends inside a packet. Every whole packet before it was delivered.
-    #[error(
-        "{}: truncated inside packet {}: {reason}; the {packets} whole packets before it were read, copy the file again if it should be longer",
-        path.display(), packets.saturating_add(1)
-    )]
-    Truncated {
-        /// The name as given.
-        path: PathBuf,
-        /// How many whole packets were delivered (those that passed the filter, when there is one).
-        packets: u64,
-        /// libpcap's message: how many octets were wanted and found.
-        reason: String,
-    },
-    /// The capture holds something that libpcap cannot take for a packet. Every packet before it was delivered.
+    /// The capture holds something that is no packet, and no packet was found behind it. Every one before it was delivered.
     #[error(
         "{}: damaged after packet {packets}: {reason}; the packets before it were read, copy or write the file again",
         path.display()
@@ -59,20 +46,30 @@ pub enum CaptureError {
     Corrupt {
         /// The name as given.
         path: PathBuf,
-        /// How many whole packets were delivered (those that passed the filter, when there is one).
+        /// How many whole packets were read.
         packets: u64,
-        /// libpcap's message.
+        /// Where, or what the decompression said.
         reason: String,
     },
     /// Reading failed below the capture format.
-    #[error("{}: read error after packet {packets}: {reason}; check the disk or the pipe", path.display())]
+    #[error("{}: read error after packet {packets}: {source}; check the disk, pipe or connection", path.display())]
     Read {
         /// The name as given.
         path: PathBuf,
-        /// How many whole packets were delivered.
+        /// How many whole packets were read.
         packets: u64,
-        /// libpcap's message.
-        reason: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No connection to a sender of packets.
+    #[error(
+        "tcp://{address}: cannot connect: {source}; is there a sender of pcap-over-IP, and is it host:port?"
+    )]
+    Connect {
+        /// Host and port as given.
+        address: String,
+        /// What the system said.
+        source: io::Error,
     },
     /// A live capture without any interface.
     #[error("no interface to capture on; name one with -i or `capture.interfaces`")]
@@ -101,7 +98,7 @@ pub enum CaptureError {
     Filter {
         /// The expression.
         filter: String,
-        /// libpcap's message.
+        /// libpcap's message, or ours.
         reason: String,
     },
     /// The interface exists, may be captured on, but cannot be opened.
@@ -125,11 +122,12 @@ impl CaptureError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NotACapture { .. } | Self::Truncated { .. } | Self::Corrupt { .. } => 65,
+            Self::NotACapture { .. } | Self::Corrupt { .. } => 65,
             Self::NoSuchFile { .. }
             | Self::Unreadable { .. }
             | Self::Directory { .. }
             | Self::NoSuchInterface { .. } => 66,
+            Self::Connect { .. } => 69,
             Self::Read { .. } | Self::Interface { .. } | Self::Wait { .. } => 74,
             Self::NoPermission { .. } => 77,
             Self::Filter { .. } | Self::NoInterface | Self::AnyAndOthers => 78,
@@ -137,7 +135,7 @@ impl CaptureError {
     }
 
     /// A filter that libpcap refused.
-    pub(super) fn filter(filter: &str, error: &pcap::Error) -> Self {
+    pub(super) fn filter(filter: &str, error: &::pcap::Error) -> Self {
         Self::Filter { filter: filter.to_owned(), reason: reason(error) }
     }
 

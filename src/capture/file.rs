@@ -1,202 +1,374 @@
-//! Capture files: pcap and pcapng, told apart by their first octets, from a path or standard input.
+//! Capture files: pcap and pcapng, plain or compressed by gzip or zstd, told apart by their first octets; from a
+//! path, standard input (`-`) or a connection (`tcp://host:port`, pcap-over-IP).
 //!
-//! libpcap reads pcapng only when all its interfaces have one link type and one snaplen; any other is
-//! refused as [`CaptureError::NotACapture`] or, when the second interface comes late, [`CaptureError::Corrupt`].
+//! **Reading is streaming**, through one window of 512 KiB in which frames lie; nothing is allocated for a
+//! frame. Frames of more than 262,144 octets are passed over and counted. A file that ends inside a packet yields every
+//! whole one and a [`Notice`]; so does damage, after which the next packet is looked for. It is an error only
+//! when none is found.
 //!
-//! A cooked capture (`any`) may hold both copies of a loopback frame. The outgoing one, packet type 4 on a
-//! device of ARPHRD type 772, is skipped by adding to the filter. Whatever libpcap itself captures holds one
-//! copy already, but other writers exist. In an Ethernet capture of a loopback device the two copies
-//! cannot be told apart, nor need they: no current tool writes both.
+//! **Following** ([`FileOptions::follow`]): at the end of the file the source waits for whole records, and looks four times
+//! a second. A file that became shorter, or whose name means another file, is read from its beginning.
+//! Only its packets tell the time: nothing is settled before the next one comes.
+//!
+//! **Loopback.** A cooked capture (`any`) may hold both copies of a loopback frame. The outgoing one, packet type 4 on
+//! a device of ARPHRD type 772, is skipped. Whatever libpcap itself captures holds one copy already, but
+//! other writers exist. In an Ethernet capture of a loopback device the two copies cannot be told
+//! apart, nor need they: no current tool writes both.
 
-use std::fs::{self, File};
-use std::io::Read;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::MetadataExt;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use pcap::{Capture, Offline, Precision};
+use super::buffer::Buffer;
+use super::filter::Filter;
+use super::input::{Change, Input, Kind, Stop, Tail};
+use super::interface::is_outgoing_loopback;
+use super::notice::{Notice, NoticeKind};
+use super::reader::{Fault, Reader};
+use super::record::{Found, Losses, Step};
+use super::{CaptureError, Event, FrameSource};
+use crate::frame::Frame;
+use crate::time::Timestamp;
 
-use super::{CaptureError, Event, FrameSource, reason, timestamp};
-use crate::frame::{Frame, LinkType};
+/// Damaged places of a file that are told one by one.
+const DAMAGES_TOLD: u64 = 5;
 
-/// The name that means standard input.
-const STDIN: &str = "-";
+/// How a capture file is read.
+#[derive(Clone, Default, Debug)]
+pub struct FileOptions {
+    /// A BPF expression; `None` lets everything pass. It is compiled for each link type that occurs; where it
+    /// makes no sense for one, no frame of that passes.
+    pub filter: Option<String>,
+    /// Whether to wait at the end of a regular file for more.
+    pub follow: bool,
+    /// Set to end reading before the end: of a followed file, a pipe, a connection.
+    pub stop: Option<Arc<AtomicBool>>,
+}
+
+/// What was read of a capture so far.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct FileCounters {
+    /// Frames handed out.
+    pub packets: u64,
+    /// Frames that did not pass the filter.
+    pub filtered: u64,
+    /// Outgoing copies of loopback frames.
+    pub copies: u64,
+    /// What did not become a frame.
+    pub losses: Losses,
+}
+
+impl FileCounters {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            packets: self.packets + other.packets,
+            filtered: self.filtered + other.filtered,
+            copies: self.copies + other.copies,
+            losses: self.losses.plus(other.losses),
+        }
+    }
+}
+
+/// What a source comes upon, without what it is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Advance {
+    /// For [`FileSource::frame`].
+    Frame(Found),
+    Idle,
+    /// For [`FileSource::notice`].
+    Notice,
+    End,
+}
 
 /// A capture file being read.
-///
-/// Nothing is copied or allocated per packet: a frame lies in libpcap's buffer.
 pub struct FileSource {
     path: PathBuf,
-    capture: Capture<Offline>,
-    link: LinkType,
-    packets: u64,
+    follow: bool,
+    /// Whether a followed file that was replaced or cut short is read again.
+    reopen: bool,
+    /// Whether it was replaced: its end is now its end.
+    replaced: bool,
+    stop: Stop,
+    filter: Option<Filter>,
+    reader: Reader,
+    kind: Kind,
+    tail: Option<Tail>,
     total: Option<u64>,
-    descriptor: Option<i32>,
+    position: Rc<Cell<u64>>,
+    /// The step that was taken on opening.
+    ahead: Option<Step>,
+    notice: Notice,
+    counters: FileCounters,
+    /// Losses of earlier files of this name.
+    before: Losses,
     ended: bool,
 }
 
 impl FileSource {
-    /// Opens the capture `path` (`-`: standard input), to yield what passes the BPF expression `filter`.
+    /// Opens the capture `path` to its present end, to yield what passes the BPF expression `filter`.
     ///
     /// # Errors
-    /// [`CaptureError`]: no such file, unreadable, a directory, not a capture, or a bad filter.
+    /// As [`FileSource::with`].
     pub fn open(path: &Path, filter: Option<&str>) -> Result<Self, CaptureError> {
-        let stdin = path.as_os_str() == STDIN;
-        let (capture, descriptor, total) = if stdin {
-            let total = fs::metadata("/proc/self/fd/0").ok().filter(fs::Metadata::is_file);
-            (open_offline(path, path)?, Some(0), total.map(|meta| meta.len()))
-        } else {
-            let meta = fs::metadata(path).map_err(|error| CaptureError::open(path, error))?;
-            if meta.is_dir() {
-                return Err(CaptureError::Directory { path: path.to_owned() });
-            }
-            let capture = if meta.is_file() { open_regular(path)? } else { open_offline(path, path)? };
-            let total = meta.is_file().then_some(meta.len());
-            (capture, total.and_then(|_| descriptor_of(&meta)), total)
+        Self::with(path, FileOptions { filter: filter.map(str::to_owned), ..FileOptions::default() })
+    }
+
+    /// Opens the capture `path`.
+    ///
+    /// # Errors
+    /// [`CaptureError`]: no such file, unreadable, a directory, no connection, not a capture, or a bad filter.
+    pub fn with(path: &Path, options: FileOptions) -> Result<Self, CaptureError> {
+        let stop = Stop(options.stop);
+        let Input { stream, total, position, tail, kind } = Input::open(path, &stop)?;
+        let follow = options.follow && tail.is_some();
+        if let Some(tail) = &tail {
+            tail.set_followed(follow);
+        }
+        let mut source = Self {
+            path: path.to_owned(),
+            filter: Filter::new(options.filter.as_deref()),
+            follow,
+            reopen: true,
+            replaced: false,
+            stop,
+            reader: Reader::new(Buffer::new(stream), !follow),
+            kind,
+            tail,
+            total: total.filter(|_| !follow),
+            position,
+            ahead: None,
+            notice: Notice { path: path.to_owned(), kind: NoticeKind::ManyDamages },
+            counters: FileCounters::default(),
+            before: Losses::default(),
+            ended: false,
         };
-        let link = LinkType::from_number(capture.get_datalink().0);
-        let mut source =
-            Self { path: path.to_owned(), capture, link, packets: 0, total, descriptor, ended: false };
-        source.set_filter(filter)?;
+        let first = source.reader.step().map_err(|fault| source.fault(fault))?;
+        if let Some(filter) = &mut source.filter {
+            match &first {
+                Step::Frame(found) => filter.compile(found.number)?,
+                _ => filter.compile(source.reader.link_number().unwrap_or(1))?,
+            }
+        }
+        source.ahead = Some(first);
         Ok(source)
+    }
+
+    /// The file, as it was named.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// How many packets it has yielded.
     #[must_use]
     pub fn packets(&self) -> u64 {
-        self.packets
+        self.counters.packets
     }
 
-    /// The link type of every frame in it.
+    /// What was read so far.
     #[must_use]
-    pub fn link(&self) -> LinkType {
-        self.link
+    pub fn counters(&self) -> FileCounters {
+        FileCounters { losses: self.before.plus(self.reader.losses), ..self.counters }
     }
 
-    /// Its size in octets; `None` for a pipe.
+    /// Its size in octets; `None` for what has no end yet.
     #[must_use]
     pub fn total_bytes(&self) -> Option<u64> {
         self.total
     }
 
-    /// How many octets have been read, ahead of the last frame by at most libpcap's buffer; `None` for a
-    /// pipe. A system call or two: ask a few times a second, not per frame.
+    /// How many of its octets have been read, ahead of the last frame by what is buffered; `None` for what has no end yet.
     #[must_use]
     pub fn position_bytes(&self) -> Option<u64> {
-        // libpcap keeps its stream to itself, so the kernel is asked where the descriptor stands.
-        let total = self.total?;
-        let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", self.descriptor?)).ok()?;
-        let position: u64 = info.lines().find_map(|line| line.strip_prefix("pos:"))?.trim().parse().ok()?;
-        Some(position.min(total))
+        self.total.map(|total| self.position.get().min(total))
     }
 
-    fn set_filter(&mut self, filter: Option<&str>) -> Result<(), CaptureError> {
-        let filter = filter.map(str::trim).filter(|filter| !filter.is_empty());
-        if let Some(filter) = filter {
-            // On its own first, so that an error names the user's expression and `)` cannot close ours.
-            self.capture.compile(filter, true).map_err(|error| CaptureError::filter(filter, &error))?;
+    /// Device and inode of a regular file.
+    pub(super) fn id(&self) -> Option<(u64, u64)> {
+        self.tail.as_ref().map(Tail::id)
+    }
+
+    /// Never to read what has taken the name of the file.
+    pub(super) fn never_reopen(&mut self) {
+        self.reopen = false;
+    }
+
+    /// Takes the present end of a followed file for its end.
+    pub(super) fn unfollow(&mut self) {
+        self.follow = false;
+        if let Some(tail) = &self.tail {
+            tail.set_followed(false);
         }
-        let one_copy = match self.link {
-            LinkType::LinuxSll => Some("(link[0:2] != 4 or link[2:2] != 772)"),
-            LinkType::LinuxSll2 => Some("(link[10] != 4 or link[8:2] != 772)"),
-            _ => None,
+    }
+
+    /// Frames read, handed out or not.
+    fn read(&self) -> u64 {
+        self.counters.packets + self.counters.filtered + self.counters.copies
+    }
+
+    #[cold]
+    fn fault(&mut self, fault: Fault) -> CaptureError {
+        self.ended = true;
+        let (path, packets) = (self.path.clone(), self.read());
+        match fault {
+            Fault::NotACapture(reason, hint) => CaptureError::NotACapture { path, reason, hint },
+            Fault::Compressed => CaptureError::NotACapture {
+                path,
+                reason: "it is compressed".to_owned(),
+                hint: "a compressed file does not grow, read it without following it",
+            },
+            Fault::Damaged(reason) => CaptureError::Corrupt { path, packets, reason },
+            Fault::Io(source) => CaptureError::Read { path, packets, source },
+        }
+    }
+
+    /// What [`Advance::Notice`] is about.
+    pub(super) fn notice(&self) -> &Notice {
+        &self.notice
+    }
+
+    /// What [`Advance::Frame`] is about.
+    #[inline]
+    pub(super) fn frame(&self, found: Found) -> Frame<'_> {
+        let Found { ts, link, wire_len, place, len, .. } = found;
+        Frame { ts, link, wire_len, data: self.reader.octets(place, len) }
+    }
+
+    /// Goes on to the next thing.
+    #[inline]
+    pub(super) fn advance(&mut self) -> Result<Advance, CaptureError> {
+        loop {
+            if self.ended {
+                return Ok(Advance::End);
+            }
+            let step = match self.ahead.take() {
+                Some(step) => step,
+                None => match self.reader.step() {
+                    Ok(step) => step,
+                    Err(fault) => return Err(self.fault(fault)),
+                },
+            };
+            let Step::Frame(found) = step else { return self.other(&step) };
+            if self.wants(&found)? {
+                self.counters.packets += 1;
+                return Ok(Advance::Frame(found));
+            }
+        }
+    }
+
+    #[cold]
+    fn tell(&mut self, kind: NoticeKind) -> Advance {
+        self.notice.kind = kind;
+        Advance::Notice
+    }
+
+    /// Everything but a frame.
+    #[cold]
+    fn other(&mut self, step: &Step) -> Result<Advance, CaptureError> {
+        let packets = self.read();
+        Ok(match *step {
+            Step::Frame(_) | Step::Wait => return self.wait(),
+            Step::End | Step::Truncated(_) if self.stop.is_asked() => {
+                // What was begun is not cut off: nobody waits for the rest of it.
+                self.ended = true;
+                Advance::End
+            }
+            Step::End if self.replaced => return self.again(NoticeKind::Replaced),
+            Step::End => {
+                self.ended = true;
+                match self.kind {
+                    Kind::Connection => self.tell(NoticeKind::Closed { packets }),
+                    Kind::File | Kind::Pipe => Advance::End,
+                }
+            }
+            Step::Truncated(offset) => self.tell(NoticeKind::Truncated { offset, packets }),
+            Step::Damaged(offset, octets) => match self.counters().losses.damages {
+                ..=DAMAGES_TOLD => self.tell(NoticeKind::Damaged { offset, octets, packets }),
+                damages if damages == DAMAGES_TOLD + 1 => self.tell(NoticeKind::ManyDamages),
+                _ => Advance::Idle,
+            },
+            Step::Lost(offset) => {
+                self.ended = true;
+                let reason = format!("no packet begins at octet {offset} or behind it");
+                return Err(CaptureError::Corrupt { path: self.path.clone(), packets, reason });
+            }
+        })
+    }
+
+    /// Nothing more has come.
+    fn wait(&mut self) -> Result<Advance, CaptureError> {
+        let Some(tail) = self.tail.as_ref().filter(|_| self.follow) else {
+            // The read has waited already.
+            return Ok(Advance::Idle);
         };
-        let whole = match (filter, one_copy) {
-            (None, None) => return Ok(()),
-            (Some(filter), None) => filter.to_owned(),
-            (None, Some(one_copy)) => one_copy.to_owned(),
-            (Some(filter), Some(one_copy)) => format!("({filter}) and {one_copy}"),
+        match tail.change() {
+            Change::Shrunk if self.reopen => return self.again(NoticeKind::Shrunk),
+            Change::Replaced if self.reopen => {
+                // Its last packets may have been written after it was found at its end.
+                self.replaced = true;
+                tail.set_followed(false);
+            }
+            _ => self.stop.pause(),
+        }
+        Ok(Advance::Idle)
+    }
+
+    /// Reads what has the name now.
+    fn again(&mut self, kind: NoticeKind) -> Result<Advance, CaptureError> {
+        let input = match Input::open(&self.path, &self.stop) {
+            Ok(input) => input,
+            Err(CaptureError::NoSuchFile { .. }) => {
+                // The new one is not there yet after all.
+                self.stop.pause();
+                return Ok(Advance::Idle);
+            }
+            Err(error) => {
+                self.ended = true;
+                return Err(error);
+            }
         };
-        self.capture.filter(&whole, true).map_err(|error| CaptureError::filter(&whole, &error))
+        self.replaced = false;
+        self.before = self.before.plus(self.reader.losses);
+        self.reader = Reader::new(Buffer::new(input.stream), false);
+        self.position = input.position;
+        self.tail = input.tail;
+        if let Some(tail) = &self.tail {
+            tail.set_followed(true);
+        }
+        Ok(self.tell(kind))
+    }
+
+    /// Whether a frame is to be handed out; counts those that are not.
+    #[inline]
+    fn wants(&mut self, found: &Found) -> Result<bool, CaptureError> {
+        let data = self.reader.octets(found.place, found.len);
+        if is_outgoing_loopback(found.link, data) {
+            self.counters.copies += 1;
+            return Ok(false);
+        }
+        if let Some(filter) = &mut self.filter {
+            let passes = filter.passes(found.number, data, found.wire_len);
+            if !passes.inspect_err(|_| self.ended = true)? {
+                self.counters.filtered += 1;
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 
 impl FrameSource for FileSource {
+    #[inline]
     fn next_frame(&mut self) -> Result<Event<'_>, CaptureError> {
-        if self.ended {
-            return Ok(Event::End);
-        }
-        match self.capture.next_packet() {
-            Ok(packet) => {
-                self.packets += 1;
-                Ok(Event::Frame(Frame {
-                    ts: timestamp(packet.header),
-                    link: self.link,
-                    wire_len: packet.header.len,
-                    data: packet.data,
-                }))
-            }
-            Err(error) => {
-                self.ended = true;
-                end_of(&self.path, self.packets, &error)
-            }
-        }
-    }
-}
-
-/// What it means that libpcap yields nothing more.
-#[cold]
-fn end_of(path: &Path, packets: u64, error: &pcap::Error) -> Result<Event<'static>, CaptureError> {
-    if *error == pcap::Error::NoMorePackets {
-        return Ok(Event::End);
-    }
-    let path = path.to_owned();
-    let reason = reason(error);
-    // libpcap gives no code, only these words (sf-pcap.c, sf-pcapng.c).
-    Err(if reason.contains("truncated") {
-        CaptureError::Truncated { path, packets, reason }
-    } else if reason.contains("error reading") {
-        CaptureError::Read { path, packets, reason }
-    } else {
-        CaptureError::Corrupt { path, packets, reason }
-    })
-}
-
-/// Has libpcap open `name`, which errors are to call `path`.
-fn open_offline(path: &Path, name: &Path) -> Result<Capture<Offline>, CaptureError> {
-    Capture::from_file_with_precision(name, Precision::Micro).map_err(|error| CaptureError::NotACapture {
-        path: path.to_owned(),
-        reason: reason(&error),
-        hint: "give a file written by tcpdump, dumpcap or Wireshark",
-    })
-}
-
-/// Opens a regular file, with the hints that a look at its first octets allows.
-fn open_regular(path: &Path) -> Result<Capture<Offline>, CaptureError> {
-    let mut file = File::open(path).map_err(|error| CaptureError::open(path, error))?;
-    let opened = if path.to_str().is_some() {
-        open_offline(path, path)
-    } else {
-        // The crate takes UTF-8 names only.
-        open_offline(path, Path::new(&format!("/proc/self/fd/{}", file.as_raw_fd())))
-    };
-    opened.map_err(|error| {
-        let mut magic = [0; 4];
-        let hint = match (file.read_exact(&mut magic), magic) {
-            (Ok(()), [0x1f, 0x8b, ..]) => "it is gzipped: pipe it with `zcat FILE | picket replay -`",
-            (Ok(()), [0x28, 0xb5, 0x2f, 0xfd]) => "it is zstd: pipe it with `zstdcat FILE | picket replay -`",
-            (Ok(()), [0xfd, b'7', b'z', b'X']) => "it is xz: pipe it with `xzcat FILE | picket replay -`",
-            (Ok(()), [0x0a, 0x0d, 0x0d, 0x0a]) => "try it as plain pcap: `editcap -F pcap FILE NEW`",
-            _ => return error,
-        };
-        match error {
-            CaptureError::NotACapture { path, reason, .. } => {
-                CaptureError::NotACapture { path, reason, hint }
-            }
-            other => other,
-        }
-    })
-}
-
-/// The descriptor by which this process (libpcap) reads that file; the newest when there are several.
-fn descriptor_of(meta: &fs::Metadata) -> Option<i32> {
-    fs::read_dir("/proc/self/fd")
-        .ok()?
-        .filter_map(Result::ok)
-        .filter_map(|entry| {
-            let seen = fs::metadata(entry.path()).ok()?;
-            let same = (seen.dev(), seen.ino()) == (meta.dev(), meta.ino());
-            same.then(|| entry.file_name().to_str()?.parse().ok()).flatten()
+        Ok(match self.advance()? {
+            Advance::Frame(found) => Event::Frame(self.frame(found)),
+            Advance::Idle => Event::Idle(Timestamp::ZERO),
+            Advance::Notice => Event::Notice(&self.notice),
+            Advance::End => Event::End,
         })
-        .max()
+    }
 }

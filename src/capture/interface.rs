@@ -2,9 +2,9 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
+use ::pcap::{Active, Capture, Direction, Precision, Stat};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::{InterfaceFlags, if_nametoindex};
-use pcap::{Active, Capture, Direction, Precision, Stat};
 
 use super::live::LiveOptions;
 use super::{CaptureError, reason, timestamp};
@@ -169,7 +169,7 @@ impl Interface {
                     });
                     return;
                 }
-                Err(pcap::Error::TimeoutExpired) => return,
+                Err(::pcap::Error::TimeoutExpired) => return,
                 Err(error) => {
                     let reason = BlindReason::Failed(reason(&error));
                     return self.close(reason, now());
@@ -273,7 +273,8 @@ impl Interface {
 /// Whether a cooked frame (`any`) is the outgoing copy of one on a loopback device, which also comes in.
 ///
 /// libpcap drops that copy itself, but only of a device called `lo`.
-fn is_outgoing_loopback(link: LinkType, data: &[u8]) -> bool {
+#[inline]
+pub(super) fn is_outgoing_loopback(link: LinkType, data: &[u8]) -> bool {
     let (packet_type, hardware) = match link {
         LinkType::LinuxSll => (data.get(0..2), data.get(2..4)),
         LinkType::LinuxSll2 => (data.get(10..11), data.get(8..10)),
@@ -297,7 +298,7 @@ fn index_of(name: &str) -> Option<u32> {
 }
 
 fn open_handle(name: &str, options: &LiveOptions, found: Option<&Present>) -> Result<Handle, CaptureError> {
-    let failed = |error: pcap::Error| {
+    let failed = |error: ::pcap::Error| {
         let reason = reason(&error);
         // libpcap gives no code through the crate, only its words (pcap.c, pcap-linux.c).
         if ["permission", "not permitted", "CAP_NET_RAW"].iter().any(|words| reason.contains(words)) {

@@ -1,25 +1,39 @@
-//! Where frames come from: a capture file, or one or several live interfaces.
+//! Where frames come from: capture files, or one or several live interfaces.
 //!
-//! Both are a [`FrameSource`], so everything behind this module cannot tell live from replay. All of it
-//! goes through libpcap. This is the only part of the frame's way that does I/O or reads a clock.
+//! Both are a [`FrameSource`], so everything behind this module cannot tell live from replay. Live capture goes
+//! through libpcap; files are read by a reader of our own, which takes what libpcap refuses (several link types,
+//! compression, damage) and grows with the file. This is the only part of the frame's way that does I/O or
+//! reads a clock.
 //!
-//! **Timestamps** are libpcap's: for a file what the file says, live the host's real-time clock at the
-//! moment the kernel saw the frame (so they step when that clock is set). They are microseconds;
-//! libpcap itself cuts nanosecond captures down, which costs less than asking it for nanoseconds and
-//! dividing here, and loses nothing that [`Timestamp`] could hold.
+//! **Timestamps** are for a file what the file says, live the host's real-time clock at the moment the kernel
+//! saw the frame (so they step when that clock is set). They are microseconds; finer ones are cut down,
+//! which loses nothing that [`Timestamp`] could hold.
 //!
 //! **Loopback.** The kernel shows each frame on a loopback device twice, on its way out and on its way
 //! in. Only the incoming copy is counted; see [`live`] and [`file`](mod@file) for how.
 
+mod buffer;
+mod compressed;
 mod error;
 pub mod file;
+mod filter;
+mod input;
 mod interface;
 pub mod live;
+mod notice;
+mod pcap;
+mod pcapng;
+mod reader;
+mod record;
+mod watch;
 
 pub use error::CaptureError;
-pub use file::FileSource;
+pub use file::{FileCounters, FileOptions, FileSource};
 pub use interface::{BlindReason, Counters, InterfaceStatus, State};
 pub use live::{LiveOptions, LiveSource};
+pub use notice::{Notice, NoticeKind};
+pub use record::Losses;
+pub use watch::WatchSource;
 
 use crate::frame::Frame;
 use crate::time::Timestamp;
@@ -29,16 +43,18 @@ use crate::time::Timestamp;
 pub enum Event<'a> {
     /// A frame, valid until the source is asked again.
     Frame(Frame<'a>),
-    /// Live only: nothing arrived for a tick. No frame before this instant is to be expected any more, so
-    /// windows and timeouts up to it may be settled.
+    /// Nothing arrived for a while. No frame before this instant is to be expected any more, so windows and
+    /// timeouts up to it may be settled. Of a file nobody knows: it says [`Timestamp::ZERO`].
     Idle(Timestamp),
+    /// Something to tell of a file; reading goes on.
+    Notice(&'a Notice),
     /// No more frames, ever.
     End,
 }
 
 /// Something that yields frames one at a time.
 pub trait FrameSource {
-    /// The next event. Live sources block for at most one tick.
+    /// The next event. Live sources block for at most one tick, files that may grow for a quarter of a second.
     ///
     /// # Errors
     /// When the source can give nothing more; asked again after an error, it answers [`Event::End`].
@@ -51,14 +67,14 @@ pub trait FrameSource {
 /// # Errors
 /// [`CaptureError::Filter`] with libpcap's message.
 pub fn check_filter(filter: &str) -> Result<(), CaptureError> {
-    pcap::Capture::dead(pcap::Linktype::ETHERNET)
+    ::pcap::Capture::dead(::pcap::Linktype::ETHERNET)
         .and_then(|dead| dead.compile(filter, true))
         .map(drop)
         .map_err(|error| CaptureError::filter(filter, &error))
 }
 
 /// libpcap's time of a packet, at microsecond precision.
-fn timestamp(header: &pcap::PacketHeader) -> Timestamp {
+fn timestamp(header: &::pcap::PacketHeader) -> Timestamp {
     // Both fields are signed and their width depends on the target; no capture is from before 1970.
     let secs = u64::try_from(header.ts.tv_sec).unwrap_or(0);
     let micros = u64::try_from(header.ts.tv_usec).unwrap_or(0);
@@ -66,9 +82,9 @@ fn timestamp(header: &pcap::PacketHeader) -> Timestamp {
 }
 
 /// libpcap's own words, without the crate's prefix.
-fn reason(error: &pcap::Error) -> String {
+fn reason(error: &::pcap::Error) -> String {
     match error {
-        pcap::Error::PcapError(message) => message.trim().to_owned(),
+        ::pcap::Error::PcapError(message) => message.trim().to_owned(),
         other => other.to_string(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -87,6 +87,34 @@ pub struct Run {
     pub broker: Option<String>,
 }
 
+/// The captures that a command reads.
+#[derive(Args, Clone, Debug)]
+pub struct Captures {
+    /// Captures in this order, pcap or pcapng, also compressed by gzip or zstd; - is standard input,
+    /// tcp://HOST:PORT a sender of pcap-over-IP
+    #[arg(required_unless_present = "watch", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Wait at the end of the file for more, until interrupted
+    #[arg(long, conflicts_with = "watch")]
+    pub follow: bool,
+
+    /// Read a folder of captures that are written one after another, until interrupted
+    #[arg(long, value_name = "DIR", conflicts_with = "files")]
+    pub watch: Option<PathBuf>,
+
+    /// Read only packets that pass this expression, as tcpdump takes it
+    #[arg(long, value_name = "EXPR")]
+    pub filter: Option<String>,
+}
+
+impl Captures {
+    /// What was named: the files, or the folder.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().chain(&self.watch).map(PathBuf::as_path)
+    }
+}
+
 /// `picket replay`
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -94,13 +122,19 @@ Examples:
   picket replay capture.pcap
   picket replay --output table --stats monday.pcapng tuesday.pcap
   tcpdump -w - -i br-lan | picket replay -
+  picket replay --follow growing.pcapng
+  picket replay --watch /var/captures --filter 'tcp port 1883'
+
+A file that is cut off or damaged is read as far as there are packets in it, with a warning on
+stderr. Followed files are looked at four times a second, watched folders every second; what was
+found in the last second of packets is reported once a later packet comes.
 
 Alerts go to stdout, statistics to stderr. Only packet time counts: the same capture always gives
 the same bytes.")]
 pub struct Replay {
-    /// Captures, pcap or pcapng, in this order; - is standard input
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
+    /// What is read.
+    #[command(flatten)]
+    pub captures: Captures,
 
     /// How alerts are printed
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = AlertFormat::Jsonl)]
@@ -160,9 +194,9 @@ octets=SIZE, client=ID, then the fields of the packet. What came over the wire s
 quotes, with control characters escaped. Passwords and payloads are never shown, only their
 lengths. Needs no configuration and no model.")]
 pub struct Inspect {
-    /// Captures, pcap or pcapng, in this order; - is standard input
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
+    /// What is read.
+    #[command(flatten)]
+    pub captures: Captures,
 
     /// How it is printed
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = InspectFormat::Text)]
@@ -179,10 +213,6 @@ pub struct Inspect {
     /// Print the user names of CONNECT packets too, not only whether there is one
     #[arg(long)]
     pub user_names: bool,
-
-    /// Look only at what passes this expression, as in tcpdump
-    #[arg(long, value_name = "BPF")]
-    pub filter: Option<String>,
 }
 
 /// How `inspect` prints.
@@ -203,9 +233,9 @@ Examples:
 
 CSV begins with a comment line that holds the schema's name and hash, then the header.")]
 pub struct Extract {
-    /// Captures, pcap or pcapng, in this order; - is standard input
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
+    /// What is read.
+    #[command(flatten)]
+    pub captures: Captures,
 
     /// How vectors are printed
     #[arg(short, long, value_enum, value_name = "FORMAT")]
@@ -485,7 +515,14 @@ mod tests {
             panic!("another command");
         };
         assert_eq!((replay.output, replay.stats, replay.no_model), (AlertFormat::Jsonl, true, false));
-        assert_eq!(replay.files, [PathBuf::from("a.pcap"), PathBuf::from("-")]);
+        assert_eq!(replay.captures.files, [PathBuf::from("a.pcap"), PathBuf::from("-")]);
+        let Command::Replay(replay) = read("replay --watch d --filter tcp").expect("replay").command else {
+            panic!("another command");
+        };
+        assert_eq!(replay.captures.watch, Some(PathBuf::from("d")));
+        for line in ["replay a --watch d", "replay --follow --watch d", "replay --follow"] {
+            assert_eq!(read(line).expect_err(line).code(), sysexits::USAGE, "{line}");
+        }
         for line in
             ["replay a --model m --no-model", "replay a --no-model --no-rules", "replay a --output xml"]
         {

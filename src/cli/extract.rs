@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::net::IpAddr;
 
 use super::args::{Extract, SchemaName, VectorFormat};
+use super::offline::Output;
 use super::{configuration, offline};
 use crate::config::Overrides;
 use crate::detect::scorer::NoModel;
@@ -29,7 +30,7 @@ pub(super) fn run(args: &Extract) -> Result<(), ExitError> {
         SchemaName::PicketConnection => &CONNECTION,
     };
     let mut writer = Writer::new(BufWriter::new(io::stdout().lock()), schema, args.output);
-    let outcome = offline::drive(&args.files, None, &mut engine, &mut writer);
+    let (_, outcome) = offline::drive(&args.captures, &mut engine, &mut writer);
     let written = writer.finish();
     outcome?;
     match written {
@@ -115,6 +116,14 @@ impl<W: Write> Writer<W> {
     fn finish(mut self) -> io::Result<()> {
         self.outcome?;
         self.out.flush()
+    }
+}
+
+impl<W: Write> Output for Writer<W> {
+    fn flush(&mut self) {
+        if self.outcome.is_ok() {
+            self.outcome = self.out.flush();
+        }
     }
 }
 

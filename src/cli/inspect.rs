@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write as _};
 
 use super::args::{Inspect, InspectFormat};
-use super::offline;
+use super::offline::{self, Output};
 use crate::detect::scorer::NoModel;
 use crate::engine::{Engine, Settings};
 use crate::error::{ExitError, sysexits};
@@ -14,17 +14,8 @@ use crate::inspect::text;
 use crate::memory::OwnedMemory;
 
 pub(super) fn run(args: &Inspect) -> Result<(), ExitError> {
-    inspect(args).map_err(|error| match error.code {
-        // There is no configuration: the filter stands on the command line.
-        sysexits::CONFIG => ExitError { code: sysexits::USAGE, ..error },
-        _ => error,
-    })
-}
-
-fn inspect(args: &Inspect) -> Result<(), ExitError> {
     let mut memory = OwnedMemory::new();
     let mut engine = Engine::new(Settings { rules: false, ..Settings::default() }, memory.lend(), NoModel);
-    let filter = args.filter.as_deref();
     let mut out = BufWriter::new(io::stdout().lock());
     let (outcome, written) = if args.packets {
         let form = match args.output {
@@ -32,16 +23,16 @@ fn inspect(args: &Inspect) -> Result<(), ExitError> {
             InspectFormat::Json => Form::Json,
         };
         let mut lines = Lines::new(out, form, args.user_names);
-        let outcome = offline::drive(&args.files, filter, &mut engine, &mut lines);
+        let (_, outcome) = offline::drive(&args.captures, &mut engine, &mut lines);
         (outcome, lines.finish())
     } else {
         let mut summary = Summary::default();
-        let outcome = offline::drive(&args.files, filter, &mut engine, &mut summary);
+        let (_, outcome) = offline::drive(&args.captures, &mut engine, &mut summary);
         let stats = engine.stats();
         if outcome.is_err() && stats.frames == 0 {
             return outcome;
         }
-        let files = args.files.iter().map(|file| file.display().to_string()).collect();
+        let files = args.captures.names().map(|file| file.display().to_string()).collect();
         let report = Report::new(files, &summary, &stats, args.top, args.user_names);
         let written = match args.output {
             InspectFormat::Text => text::write(&report, &mut out),
@@ -59,3 +50,12 @@ fn inspect(args: &Inspect) -> Result<(), ExitError> {
         _ => Ok(()),
     }
 }
+
+impl<W: io::Write> Output for Lines<W> {
+    fn flush(&mut self) {
+        Self::flush(self);
+    }
+}
+
+/// It is printed at the end.
+impl Output for Summary {}

@@ -1,63 +1,138 @@
 //! Drives captures through an engine, with a progress bar where there is a terminal.
 
-use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::capture::{CaptureError, Event, FileSource, FrameSource as _};
+use super::args::Captures;
+use crate::capture::{
+    CaptureError, Event, FileCounters, FileOptions, FileSource, FrameSource, Notice, WatchSource,
+};
 use crate::detect::scorer::Scorer;
 use crate::engine::{Engine, Sink};
-use crate::error::ExitError;
+use crate::error::{ExitError, sysexits};
 
 /// Frames between two looks at the position in the file.
 const PROGRESS_EVERY: u32 = 1 << 16;
 
-/// Feeds what passes the BPF expression `filter`, of every file in turn, to the engine and finishes it. Every whole packet of a truncated capture is taken in
-/// before the error is given.
-pub(super) fn drive<S: Scorer, K: Sink>(
-    files: &[PathBuf],
-    filter: Option<&str>,
-    engine: &mut Engine<'_, S>,
-    sink: &mut K,
-) -> Result<(), ExitError> {
-    let outcome = files.iter().try_for_each(|file| drive_one(file, filter, engine, sink));
-    engine.finish(sink);
-    outcome.map_err(Into::into)
+/// Takes what the engine finds and prints it.
+pub(super) trait Output: Sink {
+    /// No packet has come for a while: whoever waits for what was found should get it.
+    fn flush(&mut self) {}
 }
 
-fn drive_one<S: Scorer, K: Sink>(
-    file: &Path,
-    filter: Option<&str>,
+/// Feeds the captures in turn to the engine and finishes it. Every whole packet of a damaged capture is taken in
+/// before the error is given; what is no error is told on stderr. Gives what was read, too.
+pub(super) fn drive<S: Scorer, K: Output>(
+    captures: &Captures,
     engine: &mut Engine<'_, S>,
     sink: &mut K,
-) -> Result<(), CaptureError> {
-    let mut source = FileSource::open(file, filter)?;
-    let bar = progress_bar(&source, file);
+) -> (FileCounters, Result<(), ExitError>) {
+    let mut read = FileCounters::default();
+    let outcome = options(captures).and_then(|options| match &captures.watch {
+        Some(folder) => {
+            let mut source = WatchSource::open(folder, options).map_err(refused)?;
+            let outcome = pump(&mut source, engine, sink, |_| {});
+            read = source.counters();
+            outcome
+        }
+        None => captures.files.iter().try_for_each(|file| {
+            let mut source = FileSource::with(file, options.clone()).map_err(refused)?;
+            let bar = progress_bar(&source, file);
+            let outcome = pump(&mut source, engine, sink, |source| {
+                if let (Some(bar), Some(position)) = (&bar, source.position_bytes()) {
+                    bar.set_position(position);
+                }
+            });
+            if let Some(bar) = bar {
+                bar.finish_and_clear();
+            }
+            read = read.plus(source.counters());
+            outcome
+        }),
+    });
+    engine.finish(sink);
+    (read, outcome)
+}
+
+/// How the captures are to be read. What has no end of its own ends by a signal.
+fn options(captures: &Captures) -> Result<FileOptions, ExitError> {
+    let name = |file: &Path| file.to_str().map(str::to_owned).unwrap_or_default();
+    if captures.follow {
+        let usage = |what: &str| Err(ExitError::new(sysexits::USAGE, format!("--follow: {what}")));
+        match &captures.files[..] {
+            [file] if file.as_os_str() == "-" || name(file).starts_with("tcp://") => {
+                return usage("a stream is followed to its end anyway; leave the option away");
+            }
+            [_] => {}
+            _ => return usage("only one file can be followed; for a folder there is --watch"),
+        }
+    }
+    let endless = |file: &Path| name(file) == "-" || name(file).starts_with("tcp://") || !file.is_file();
+    let mut options =
+        FileOptions { filter: captures.filter.clone(), follow: captures.follow, ..FileOptions::default() };
+    if captures.follow || captures.watch.is_some() || captures.files.iter().any(|file| endless(file)) {
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // The second one ends the program as ever, should the first not be noticed.
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))
+                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+                .map_err(|error| {
+                    ExitError::new(sysexits::SOFTWARE, format!("cannot watch signal {signal}: {error}"))
+                })?;
+        }
+        options.stop = Some(stop);
+    }
+    Ok(options)
+}
+
+/// Feeds a source to the engine until it ends.
+fn pump<F: FrameSource, S: Scorer, K: Output>(
+    source: &mut F,
+    engine: &mut Engine<'_, S>,
+    sink: &mut K,
+    mut look: impl FnMut(&F),
+) -> Result<(), ExitError> {
     let mut until_look = PROGRESS_EVERY;
     loop {
-        match source.next_frame()? {
+        match source.next_frame().map_err(refused)? {
             Event::Frame(frame) => engine.on_frame(&frame, sink),
-            Event::Idle(_) => {}
-            Event::End => break,
+            Event::Idle(_) => sink.flush(),
+            Event::Notice(notice) => tell(notice),
+            Event::End => return Ok(()),
         }
         until_look -= 1;
         if until_look == 0 {
             until_look = PROGRESS_EVERY;
-            if let (Some(bar), Some(position)) = (&bar, source.position_bytes()) {
-                bar.set_position(position);
-            }
+            look(source);
         }
     }
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
+}
+
+/// Here a filter comes from the command line, not from the configuration.
+#[cold]
+fn refused(error: CaptureError) -> ExitError {
+    match error {
+        CaptureError::Filter { .. } => ExitError::new(sysexits::USAGE, error.to_string()),
+        error => error.into(),
     }
-    Ok(())
+}
+
+/// Tells the user what happened to a file.
+#[cold]
+fn tell(notice: &Notice) {
+    let line = ExitError::new(0, notice.to_string());
+    // Nobody is left to tell when stderr is closed.
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 fn progress_bar(source: &FileSource, file: &Path) -> Option<ProgressBar> {
-    if !std::io::stderr().is_terminal() {
+    if !io::stderr().is_terminal() {
         return None;
     }
     let total = source.total_bytes()?;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::offline::Output;
 use crate::alert::Alert;
 use crate::cli::args::AlertFormat;
 use crate::engine::Sink;
@@ -134,6 +135,14 @@ pub(super) fn record(document: &serde_json::Value) -> Vec<String> {
 /// The CSV header.
 pub(super) const fn columns() -> &'static [&'static str] {
     &COLUMNS
+}
+
+impl<W: Write> Output for Printer<W> {
+    fn flush(&mut self) {
+        if self.outcome.is_ok() {
+            self.outcome = self.out.flush();
+        }
+    }
 }
 
 impl<W: Write> Sink for Printer<W> {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::args::Replay;
 use super::output::Printer;
 use super::{configuration, offline};
+use crate::capture::FileCounters;
 use crate::config::{Config, Overrides};
 use crate::decode::SkipReason;
 use crate::detect::scorer::{NoModel, Scorer};
@@ -67,12 +68,12 @@ fn replay<S: Scorer>(
     let mut engine = Engine::new(settings, memory.lend(), scorer);
     let mut printer = Printer::new(BufWriter::new(io::stdout().lock()), args.output, args.events, identity);
     let started = Instant::now();
-    let outcome = offline::drive(&args.files, None, &mut engine, &mut printer);
+    let (read, outcome) = offline::drive(&args.captures, &mut engine, &mut printer);
     let took = started.elapsed();
     let written = printer.finish();
     if args.stats {
         // Nobody is left to tell when stderr is closed.
-        let _ = print_stats(&engine.stats(), took.as_secs_f64());
+        let _ = print_stats(&engine.stats(), &read, took.as_secs_f64());
     }
     outcome?;
     match written {
@@ -84,7 +85,7 @@ fn replay<S: Scorer>(
     }
 }
 
-fn print_stats(stats: &Stats, seconds: f64) -> io::Result<()> {
+fn print_stats(stats: &Stats, read: &FileCounters, seconds: f64) -> io::Result<()> {
     let mut err = io::stderr().lock();
     let rate = if seconds > 0.0 { stats.frames as f64 / seconds } else { 0.0 };
     writeln!(
@@ -92,6 +93,21 @@ fn print_stats(stats: &Stats, seconds: f64) -> io::Result<()> {
         "frames                {} ({} octets) in {seconds:.3} s, {rate:.0} a second",
         stats.frames, stats.octets
     )?;
+    let losses = read.losses;
+    for (count, what) in [
+        (read.filtered, "did not pass the filter"),
+        (read.copies, "outgoing copies on a loopback device"),
+        (losses.oversize, "longer than 262,144 octets"),
+        (losses.invalid, "of unknown interfaces or impossible lengths"),
+        (losses.dropped, "lost by the capturing program, as it says"),
+    ] {
+        if count > 0 {
+            writeln!(err, "not read              {count} {what}")?;
+        }
+    }
+    if losses.damages > 0 {
+        writeln!(err, "damaged places        {} ({} octets)", losses.damages, losses.damaged_octets)?;
+    }
     writeln!(err, "tcp / udp             {} / {}", stats.tcp, stats.udp)?;
     for (reason, count) in SkipReason::ALL.iter().zip(stats.skipped).filter(|(_, count)| *count > 0) {
         writeln!(err, "skipped               {count} {}", reason.name())?;

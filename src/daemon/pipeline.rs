@@ -82,6 +82,8 @@ impl Pipeline {
                     engine.on_tick(now, &mut self.intake);
                     now
                 }
+                // Of files alone.
+                Event::Notice(_) => continue,
                 Event::End => break,
             };
             let Some(due) = duties.due(now) else { continue };

@@ -37,6 +37,13 @@ impl<W: Write> Lines<W> {
         Self { out, form, user_names, outcome: Ok(()) }
     }
 
+    /// Writes out what is waiting to be.
+    pub fn flush(&mut self) {
+        if self.outcome.is_ok() {
+            self.outcome = self.out.flush();
+        }
+    }
+
     /// Flushes.
     ///
     /// # Errors

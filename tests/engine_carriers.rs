@@ -10,17 +10,23 @@ mod support;
 
 use std::net::IpAddr;
 
-use picket::alert::{Severity, State};
+use picket::alert::{Detector, Severity, State};
 use picket::detect::class::Class;
+use picket::detect::scorer::NoModel;
+use picket::engine::{Engine, ObservedHello, Settings, Sink, Stats};
+use picket::event::Event;
+use picket::memory::OwnedMemory;
+use picket::tls::ja4::Ja4;
 
 use support::capture::{Capture, SECOND, START, host};
-use support::conversation::{Conversation, WEBSOCKET_PORT};
+use support::conversation::{Conversation, TLS_PORT, WEBSOCKET_PORT};
 use support::mqtt::{self, Connect, V5, V311, Version};
 use support::observe::{Outcome, observe};
-use support::{attack, benign, websocket};
+use support::{attack, benign, tls, websocket};
 
 const PLAIN: (IpAddr, u16) = (IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)), 1883);
 const WEBSOCKET: (IpAddr, u16) = (PLAIN.0, WEBSOCKET_PORT);
+const TLS: (IpAddr, u16) = (PLAIN.0, TLS_PORT);
 
 /// What an alert says, but for its times and the port.
 fn says(outcome: &Outcome) -> Vec<(State, Class, Severity, u64, String)> {
@@ -119,4 +125,138 @@ fn violations_of_the_websocket_transport() {
         assert_eq!(violations(request, &none(answer), 0x82, version), 1);
         assert_eq!(violations(&none(request), &none(answer), 0x82, version), 2);
     }
+}
+
+/// Tries passwords of different lengths, `gap` microseconds apart; all are refused.
+fn guesses(to: (IpAddr, u16), tries: u16, gap: u64) -> Capture {
+    let mut capture = Capture::default();
+    for n in 0..tries {
+        let mut talk = Conversation::new((host(66), 20_000 + n), to, START + u64::from(n) * gap).open();
+        let password = "p".repeat(4 + usize::from(n) * 7 % 11);
+        talk.send(&Connect::new(V311, "guess").login("admin", password).encode());
+        talk.reply(&mqtt::refused(V311));
+        capture.frames.extend(talk.closed_by_server().frames);
+    }
+    capture.sorted()
+}
+
+#[test]
+fn guessing_inside_tls_is_told_by_its_shape() {
+    let outcome = observe(&guesses(TLS, 60, SECOND).then_quiet(100));
+    let stats = outcome.stats.carriers;
+    assert_eq!((stats.tls, stats.tls_refused, stats.tls_skipped_octets, stats.plain), (60, 60, 0, 0));
+    assert_eq!(outcome.stats.control_packets, [0; 16]);
+    let incident = outcome.only_incident();
+    assert_eq!(incident[0].class, Class::MqttBruteforce);
+    assert_eq!(incident[0].severity, Severity::Low);
+    assert_eq!(incident.iter().map(|alert| alert.severity).max(), Some(Severity::Medium));
+    assert_eq!(incident[0].detector, Detector::Rule("mqtt_bruteforce_by_shape"));
+    assert_eq!(incident[0].evidence[0].name, "refused_by_shape_of_tls");
+    assert_eq!(incident[0].destination.map(|to| (to.ip, to.port)), Some((TLS.0, Some(TLS_PORT))));
+    // Guesses that take their time are not told from a device that is turned away.
+    assert_eq!(observe(&guesses(TLS, 60, 10 * SECOND).then_quiet(100)).alerts, []);
+}
+
+#[test]
+fn honest_traffic_inside_tls_raises_nothing_that_would_wake_somebody() {
+    for version in [V311, V5] {
+        let silent = [
+            benign::sensor(version, host(7), TLS, START, 90),
+            benign::mass_reconnect(version, host(8), TLS, START, 60),
+        ];
+        for capture in silent {
+            let outcome = observe(&capture.then_quiet(100));
+            assert_eq!(outcome.alerts, []);
+            assert!(outcome.stats.carriers.tls > 0 && outcome.stats.carriers.tls_refused == 0);
+        }
+        let wrong = observe(&benign::wrong_password(version, host(9), TLS, START, 200).then_quiet(100));
+        assert_eq!(wrong.at_least_medium(), Vec::<&picket::alert::Alert>::new());
+        assert_eq!(wrong.stats.carriers.tls_refused, 200);
+    }
+}
+
+/// Keeps the names of events and what hellos say.
+#[derive(Default)]
+struct Watch {
+    events: Vec<(&'static str, u16)>,
+    hellos: Vec<(u16, String)>,
+}
+
+impl Sink for Watch {
+    fn event(&mut self, event: &Event) {
+        self.events.push((event.name, event.server.port));
+    }
+
+    fn tls_hello(&mut self, seen: &ObservedHello<'_>) {
+        let ja4 = Ja4::new(seen.hello).unwrap().as_str().to_owned();
+        self.hellos.push((seen.server.port, ja4));
+    }
+}
+
+fn watch(capture: &Capture) -> (Watch, Stats) {
+    let mut memory = OwnedMemory::new();
+    let mut engine = Engine::new(Settings::default(), memory.lend(), NoModel);
+    let mut watch = Watch::default();
+    capture.iter().for_each(|frame| engine.on_frame(&frame, &mut watch));
+    engine.finish(&mut watch);
+    let stats = engine.stats();
+    (watch, stats)
+}
+
+/// A session in TLS that asks for these application protocols.
+fn session_in_tls(port: u16, client: u16, protocols: &[&[u8]]) -> Capture {
+    let mut talk = Conversation::new((host(5), client), (host(1), port), START).open();
+    for (up, octets) in [
+        (true, tls::client_hello(protocols)),
+        (false, tls::server_flight()),
+        (true, tls::client_finished()),
+        (true, tls::sealed(&Connect::new(V5, "x").encode())),
+        (false, tls::sealed(&mqtt::accepted(V5))),
+    ] {
+        if up {
+            talk.send(&octets);
+        } else {
+            talk.reply(&octets);
+        }
+    }
+    talk.close()
+}
+
+#[test]
+fn mqtt_where_none_is_expected_is_told_once_for_each_server() {
+    let plain = |port, client| {
+        let talk = Conversation::new((host(5), client), (host(1), port), START).open();
+        talk.connect(&Connect::new(V311, "x")).close()
+    };
+    let capture = plain(7000, 40_000)
+        .with(plain(7000, 40_001))
+        .with(plain(1883, 40_002))
+        .with(plain(WEBSOCKET_PORT, 40_003))
+        .with(session_in_tls(443, 40_004, &[b"h2", b"mqtt"]))
+        .with(session_in_tls(8443, 40_005, &[b"h2"]))
+        .with(session_in_tls(8443, 40_006, &[]));
+    // A CONNECT that nobody answers proves nothing.
+    let mut unanswered = Conversation::new((host(5), 40_007), (host(1), 22), START).open();
+    unanswered.send(&Connect::new(V311, "x").encode());
+    let (watch, stats) = watch(&capture.with(unanswered.close()));
+    let mut events = watch.events.clone();
+    events.sort_unstable();
+    assert_eq!(events, [("mqtt:unexpected-port", 443), ("mqtt:unexpected-port", 7000)]);
+    let carriers = stats.carriers;
+    assert_eq!((carriers.plain, carriers.websocket, carriers.tls, carriers.tls_other), (4, 1, 1, 2));
+    assert_eq!(carriers.unexpected_port, 3);
+    let asking_for_h2 = watch.hellos.iter().filter(|(_, ja4)| ja4.starts_with("t13i0103h2")).count();
+    // Four hellos: three clients, and the server of the one that says it is MQTT.
+    assert_eq!((watch.hellos.len(), asking_for_h2), (4, 2));
+}
+
+#[test]
+fn tls_joined_in_the_middle_is_still_known_by_its_port() {
+    let mut talk = Conversation::new((host(5), 40_000), (host(1), TLS_PORT), START);
+    for _ in 0..5 {
+        talk.send(&mqtt::pingreq());
+        talk.reply(&mqtt::pingresp());
+    }
+    let stats = observe(&talk.left_open()).stats;
+    assert_eq!((stats.carriers.tls, stats.carriers.tls_skipped_octets), (1, 0));
 }

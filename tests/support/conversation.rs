@@ -2,7 +2,7 @@
 
 use super::capture::{ACK, Capture, FIN, Flags, RST, SYN, SYN_ACK, Socket, segment};
 use super::mqtt::{self, Connect, Version};
-use super::websocket;
+use super::{tls, websocket};
 
 /// Between a segment and its answer, in microseconds.
 pub const ROUND_TRIP: u64 = 500;
@@ -10,7 +10,11 @@ pub const ROUND_TRIP: u64 = 500;
 /// The port on which a broker speaks MQTT in a WebSocket.
 pub const WEBSOCKET_PORT: u16 = 9001;
 
-/// A connection that goes on; every step takes half a round trip. To [`WEBSOCKET_PORT`] it is a WebSocket.
+/// The port on which a broker speaks MQTT in TLS.
+pub const TLS_PORT: u16 = 8883;
+
+/// A connection that goes on; every step takes half a round trip. To [`WEBSOCKET_PORT`] it is a WebSocket, to
+/// [`TLS_PORT`] it is encrypted.
 #[derive(Clone, Debug)]
 pub struct Conversation {
     client: Socket,
@@ -53,6 +57,12 @@ impl Conversation {
             self.up(ACK, websocket::REQUEST);
             self.down(ACK, websocket::ANSWER);
         }
+        if self.server.1 == TLS_PORT {
+            self.up(ACK, &tls::client_hello(&[]));
+            self.down(ACK, &tls::server_flight());
+            self.up(ACK, &tls::client_finished());
+            self.down(ACK, &tls::tickets());
+        }
         self
     }
 
@@ -73,6 +83,7 @@ impl Conversation {
     pub fn send(&mut self, payload: &[u8]) {
         match self.server.1 {
             WEBSOCKET_PORT => self.up(ACK, &websocket::frame(0x82, Some([0x37, 0xfa, 0x21, 0x3d]), payload)),
+            TLS_PORT => self.up(ACK, &tls::sealed(payload)),
             _ => self.up(ACK, payload),
         }
     }
@@ -86,6 +97,7 @@ impl Conversation {
     pub fn reply(&mut self, payload: &[u8]) {
         match self.server.1 {
             WEBSOCKET_PORT => self.down(ACK, &websocket::frame(0x82, None, payload)),
+            TLS_PORT => self.down(ACK, &tls::sealed(payload)),
             _ => self.down(ACK, payload),
         }
     }
@@ -119,6 +131,10 @@ impl Conversation {
 
     /// The server closes.
     pub fn closed_by_server(mut self) -> Capture {
+        if self.server.1 == TLS_PORT {
+            // close_notify.
+            self.reply(&[1, 0]);
+        }
         self.down(FIN, &[]);
         self.up(FIN, &[]);
         self.down(ACK, &[]);

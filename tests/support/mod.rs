@@ -21,4 +21,5 @@ pub mod namespace;
 pub mod observe;
 pub mod program;
 pub mod seen;
+pub mod tls;
 pub mod websocket;

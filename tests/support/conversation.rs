@@ -121,11 +121,33 @@ impl Conversation {
         self.now = self.now.max(at);
     }
 
-    /// The client closes.
-    pub fn close(mut self) -> Capture {
+    /// The client sends FIN, and the server answers with its own.
+    pub fn client_finishes(&mut self) {
         self.up(FIN, &[]);
         self.down(FIN, &[]);
         self.up(ACK, &[]);
+    }
+
+    /// The server sends FIN, and the client answers with its own.
+    pub fn server_finishes(&mut self) {
+        self.down(FIN, &[]);
+        self.up(FIN, &[]);
+        self.down(ACK, &[]);
+    }
+
+    /// The server resets.
+    pub fn server_resets(&mut self) {
+        self.down(RST, &[]);
+    }
+
+    /// The client sends octets that are not captured.
+    pub fn send_unseen(&mut self, octets: u32) {
+        self.up = self.up.wrapping_add(octets);
+    }
+
+    /// The client closes.
+    pub fn close(mut self) -> Capture {
+        self.client_finishes();
         self.capture
     }
 
@@ -135,9 +157,7 @@ impl Conversation {
             // close_notify.
             self.reply(&[1, 0]);
         }
-        self.down(FIN, &[]);
-        self.up(FIN, &[]);
-        self.down(ACK, &[]);
+        self.server_finishes();
         self.capture
     }
 

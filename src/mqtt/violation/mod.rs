@@ -76,7 +76,15 @@ impl Row {
             }
             _ => standard,
         };
-        of_this_type.iter().chain(self.cves).copied()
+        // Two reports on the same shape: one of before version 5 was known, one of version 5.
+        let cves = match self.violation {
+            Violation::MalformedConnect => {
+                let place = usize::from(version == Version::V5);
+                self.cves.get(place..=place).unwrap_or_default()
+            }
+            _ => self.cves,
+        };
+        of_this_type.iter().chain(cves).copied()
     }
 
     /// Whether it is ground for an alert when it comes often.

@@ -92,7 +92,7 @@ violations! {
     WillTopicUtf8: ["3.1.3-10"] ["3.1.3-11"] [] Medium Note "will topic not UTF-8";
     UserNameUtf8: ["3.1.3-11"] ["3.1.3-12"] [] Medium Note "user name not UTF-8";
     IdentityWildcard: [] [] ["CVE-2017-7650"] Medium Note "wildcard in client identifier or user name";
-    MalformedConnect5: [] [] ["CVE-2017-7654"] Medium Note "malformed CONNECT of version 5";
+    MalformedConnect: [] [] ["CVE-2017-7654" "CVE-2021-34431"] Medium Note "malformed CONNECT";
     HugeBeforeAccept: [] [] ["CVE-2017-7651" "CVE-2021-22116" "CVE-2021-33175" "CVE-2021-33176"] High Packet "Remaining Length over 64 KiB before the session is accepted";
     ManyUserProperties: [] [] ["CVE-2021-41039"] Medium Packet "32 user properties or more";
     WillProperties: [] [] ["CVE-2023-3592"] Medium Note "will properties that a will cannot have";

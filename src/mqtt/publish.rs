@@ -68,6 +68,9 @@ fn read<'a>(
     let name = fields.binary()?;
     publish.topic = Some(name);
     topic::check_name(name, Violation::TopicUtf8, violations);
+    if let [b'$', ..] = name {
+        note_dollar(name, direction, violations);
+    }
     if publish.qos != 0 {
         if fields.remaining() < 2 {
             violations.add(Violation::PublishIdMissing);
@@ -93,6 +96,13 @@ fn read<'a>(
     }
     violations.add_if(name.is_empty() && version != Version::Unknown, Violation::EmptyTopic);
     Some(())
+}
+
+/// A topic with `$` is the broker's; some broker fell over one that it did not know (CVE-2018-12543).
+#[cold]
+fn note_dollar(name: &[u8], direction: Direction, violations: &mut Violations) {
+    let from_client = direction == Direction::ToServer;
+    violations.add_if(from_client && topic::is_foreign_dollar(name), Violation::DollarTopic);
 }
 
 /// Whether a client id is of a shape that no honest client uses although the standard allows it: wildcards or
@@ -157,6 +167,7 @@ mod tests {
             (0x08, b"\0\x01a", Version::V311, Violation::DupQos0),
             (0x02, b"\0\x01a\0\0", Version::V311, Violation::PacketIdZero),
             (0x00, b"\0\x02a#", Version::V311, Violation::WildcardTopic),
+            (0x00, b"\0\x04$a/b", Version::V311, Violation::DollarTopic),
             (0x00, b"\0\0", Version::V311, Violation::EmptyTopic),
             (0x00, b"\0\0\0", Version::V5, Violation::EmptyTopic),
             (0x02, b"\0\x01a\0", Version::V311, Violation::PublishIdMissing),

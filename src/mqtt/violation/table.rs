@@ -67,7 +67,7 @@ violations! {
 
     // CONNECT.
     NotConnectFirst: ["3.1.0-1"] ["3.1.0-1"] [] Medium Packet "the client's first packet is not CONNECT";
-    NotConnectLarge: ["3.1.0-1"] ["3.1.0-1"] ["CVE-2023-0809"] High Note "the client's first packet is large and not CONNECT";
+    NotConnectLarge: [] [] ["CVE-2023-0809"] High Note "the client's first packet is large and not CONNECT";
     SecondConnect: ["3.1.0-2"] ["3.1.0-2"] [] Medium Packet "a second CONNECT on one connection";
     ProtocolName: ["3.1.2-1"] ["3.1.2-1"] [] Low Packet "protocol name neither MQTT nor MQIsdp";
     ProtocolLevel: ["3.1.2-2"] ["3.1.2-2"] [] Low Packet "protocol level unknown or not that of the name";

@@ -139,8 +139,7 @@ impl Connect {
     fn flags(&self) -> u8 {
         let will =
             self.will.as_ref().map_or(0, |will| 0x04 | (will.qos & 3) << 3 | u8::from(will.retain) << 5);
-        let login =
-            u8::from(self.user_name.is_some()) << 7 | u8::from(self.password.is_some()) << 6;
+        let login = u8::from(self.user_name.is_some()) << 7 | u8::from(self.password.is_some()) << 6;
         (u8::from(self.clean) << 1 | will | login) ^ self.flipped
     }
 

@@ -55,12 +55,14 @@ pub fn add(list: &mut Vec<Case>) {
     for (name, other) in [("mqtt5:4.12.0-5", "mqtt5:4.12.1-1"), ("mqtt5:4.12.1-1", "mqtt5:4.12.0-5")] {
         Cases::v5(V::AuthMethodMismatch, Medium, name)
             .closed(|s, _| {
-                let s = s.opens().connects(|c| c.properties(method("M"))).accepts(|a| a.properties(method("M")));
+                let s =
+                    s.opens().connects(|c| c.properties(method("M"))).accepts(|a| a.properties(method("M")));
                 s.up(auth(0x19, "other")).server_closes()
             })
             .also([other])
             .legal(|s, _| {
-                let s = s.opens().connects(|c| c.properties(method("M"))).accepts(|a| a.properties(method("M")));
+                let s =
+                    s.opens().connects(|c| c.properties(method("M"))).accepts(|a| a.properties(method("M")));
                 s.up(auth(0x19, "M")).down(auth(0, "M")).leaves()
             })
             .into(list);

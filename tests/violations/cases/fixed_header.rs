@@ -6,8 +6,8 @@ use picket::mqtt::violation::Violation as V;
 
 use crate::case::{Case, Cases};
 use crate::support::mqtt::{
-    Ack, ConnAck, Properties, Publish, Reasoned, SubAck, Subscribe, Unsubscribe, disconnect, id, long_varint, longer,
-    packet, pingreq, pingresp, with_flags, with_length, with_long_length,
+    Ack, ConnAck, Properties, Publish, Reasoned, SubAck, Subscribe, Unsubscribe, disconnect, id, long_varint,
+    longer, packet, pingreq, pingresp, with_flags, with_length, with_long_length,
 };
 
 pub fn add(list: &mut Vec<Case>) {
@@ -29,7 +29,9 @@ fn types(list: &mut Vec<Case>) {
     Cases::v5(V::ReservedType, Medium, "mqtt5:4.13.1-1")
         .legal(|s, _| {
             let method = Properties::new().text(id::AUTHENTICATION_METHOD, "M");
-            let again = |code| Reasoned::auth(code).properties(Properties::new().text(id::AUTHENTICATION_METHOD, "M"));
+            let again = |code| {
+                Reasoned::auth(code).properties(Properties::new().text(id::AUTHENTICATION_METHOD, "M"))
+            };
             s.opens()
                 .connects(|connect| connect.properties(method.clone()))
                 .accepts(|accepted| accepted.properties(method.clone()))

@@ -1,9 +1,9 @@
 //! The cases, by the part of the protocol they are about.
 
 mod authentication;
+mod connack;
 mod connect;
 mod connect_flags;
-mod connack;
 mod fixed_header;
 mod keep_alive;
 mod packet_id;

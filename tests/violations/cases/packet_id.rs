@@ -1,6 +1,7 @@
 //! Packet identifiers, in either direction.
 
 use picket::alert::Severity::{High, Low, Medium};
+use picket::event::Reaction::NotDue;
 use picket::mqtt::violation::Violation as V;
 
 use crate::case::{Case, Cases};
@@ -15,8 +16,9 @@ pub fn add(list: &mut Vec<Case>) {
         .closed(|s, v| s.session().up(Publish::new(v, "a").qos(1, 0)).server_closes())
         .answered(|s, v| {
             let s = s.session().up(Subscribe::new(v, 0).filter("a", 0));
-            s.down(SubAck::suback(v, 1, &[0])).leaves()
+            s.down(SubAck::suback(v, 0, &[0])).leaves()
         })
+        .beside(NotDue, ["mqtt311:2.3.1-1", "mqtt5:2.2.1-4"])
         .legal(|s, v| s.session().up(Publish::new(v, "a").qos(1, 65_535)).down(Ack::puback(65_535)).leaves())
         .into(list);
     Cases::both(V::ServerPacketIdZero, Medium, ["mqtt311:2.3.1-1", "mqtt5:2.2.1-4"])
@@ -51,6 +53,8 @@ pub fn add(list: &mut Vec<Case>) {
         .legal(|s, v| s.session().down(Publish::new(v, "a").qos(1, 9)).up(Ack::puback(9)).leaves())
         // Joined in the middle: the PUBLISH may have been before.
         .legal(|s, _| s.joins().pings().down(Ack::puback(9)).pings().leaves())
+        // The PUBLISH may have been in what was not captured.
+        .legal(|s, _| s.session().pings().up_unseen(9).pings().down(Ack::puback(9)).leaves())
         .into(list);
     Cases::both(V::SubAckUnknown, Low, ["mqtt311:2.3.1-7", "mqtt5:2.2.1-6"])
         .not_due(|s, v| s.session().down(SubAck::suback(v, 9, &[0])).leaves())

@@ -10,7 +10,10 @@ pub fn add(list: &mut Vec<Case>) {
     Cases::both(V::Qos3, Medium, ["mqtt311:3.3.1-4", "mqtt5:3.3.1-4"])
         .closed(|s, v| s.session().up(Publish::new(v, "a").qos(3, 1)).server_closes())
         .closed(|s, v| s.session().up(Publish::new(v, "a").qos(3, 1)).server_resets())
-        .answered(|s, v| s.session().up(Publish::new(v, "a").qos(3, 1)).down(Ack::puback(1)).leaves())
+        .answered(|s, v| {
+            let s = s.session().up(Publish::new(v, "a").qos(3, 1)).up(Subscribe::new(v, 1).filter("a", 0));
+            s.down(SubAck::suback(v, 1, &[0])).leaves()
+        })
         .ignored(|s, v| s.session().up(Publish::new(v, "a").qos(3, 1)).waits(6).pings().leaves())
         .not_due(|s, v| s.session().down(Publish::new(v, "a").qos(3, 1)).client_closes())
         .legal(|s, v| {
@@ -38,7 +41,8 @@ pub fn add(list: &mut Vec<Case>) {
 fn delivery(list: &mut Vec<Case>) {
     Cases::both(V::RedeliveryWithoutDup, Low, ["mqtt311:3.3.1-1", "mqtt5:3.3.1-1"])
         .answered(|s, v| {
-            let s = s.session().up(Publish::new(v, "a").qos(1, 7)).waits(1).up(Publish::new(v, "a").qos(1, 7));
+            let s =
+                s.session().up(Publish::new(v, "a").qos(1, 7)).waits(1).up(Publish::new(v, "a").qos(1, 7));
             s.down(Ack::puback(7)).leaves()
         })
         // The same topic and identifier are another message once the first is acknowledged.

@@ -5,7 +5,9 @@ use picket::mqtt::violation::Violation as V;
 
 use crate::case::{Case, Cases};
 use crate::scene::Scene;
-use crate::support::mqtt::{Properties, Publish, Reasoned, SubAck, Subscribe, Unsubscribe, Version, disconnect, id};
+use crate::support::mqtt::{
+    Properties, Publish, Reasoned, SubAck, Subscribe, Unsubscribe, Version, disconnect, id,
+};
 
 pub fn add(list: &mut Vec<Case>) {
     Cases::both(V::NoFilters, Medium, ["mqtt311:3.8.3-3", "mqtt5:3.8.3-2"])

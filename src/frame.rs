@@ -15,6 +15,12 @@ pub enum LinkType {
     RawIp,
     /// BSD loopback: four octets of address family in host or network order (0, 108).
     Null,
+    /// PPP, with or without HDLC-like framing (9, 50).
+    Ppp,
+    /// PPP over Ethernet, without the Ethernet header (51).
+    PppEther,
+    /// Cisco HDLC (104).
+    CiscoHdlc,
     /// Anything else, by its number: counted and skipped.
     Other(u16),
 }
@@ -29,6 +35,9 @@ impl LinkType {
             276 => Self::LinuxSll2,
             12 | 14 | 101 | 228 | 229 => Self::RawIp,
             0 | 108 => Self::Null,
+            9 | 50 => Self::Ppp,
+            51 => Self::PppEther,
+            104 => Self::CiscoHdlc,
             other => Self::Other(u16::try_from(other).unwrap_or(u16::MAX)),
         }
     }

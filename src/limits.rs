@@ -35,6 +35,15 @@ pub const HELD_BYTES: usize = 256 << 10;
 /// of two.
 pub const RECENT_BYTES: usize = 128 << 10;
 
+/// IP datagrams whose fragments are waited for.
+pub const FRAGMENT_SLOTS: usize = 32;
+/// Chunks in which their fragments lie, all datagrams together.
+pub const FRAGMENT_CHUNKS: usize = 64;
+/// Octets of a chunk.
+pub const FRAGMENT_CHUNK_BYTES: usize = 2048;
+/// Octets of the longest datagram.
+pub const DATAGRAM_BYTES: usize = 64 << 10;
+
 /// Incidents open at once.
 pub const INCIDENTS: usize = 128;
 /// Figures in one alert.

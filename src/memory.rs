@@ -1,10 +1,12 @@
 //! Takes the engine's memory from the heap, once, at start.
 
 use crate::engine::{ClientSlot, ConnectionSlot, HostSlot, IncidentSlot, Memory};
+use crate::flow::fragment::{Chunk, FragmentSlot};
 use crate::flow::ring::Buffer;
 use crate::limits::{
-    ALIAS_SETS, ALIAS_WAYS, CLIENT_SETS, CLIENT_WAYS, CONNECTION_SETS, CONNECTION_WAYS, HEAD_BYTES,
-    HEAD_SLOTS, HELD_BYTES, HELLO_SLOTS, HOST_SETS, HOST_WAYS, INCIDENTS, RECENT_BYTES,
+    ALIAS_SETS, ALIAS_WAYS, CLIENT_SETS, CLIENT_WAYS, CONNECTION_SETS, CONNECTION_WAYS, DATAGRAM_BYTES,
+    FRAGMENT_CHUNKS, FRAGMENT_SLOTS, HEAD_BYTES, HEAD_SLOTS, HELD_BYTES, HELLO_SLOTS, HOST_SETS, HOST_WAYS,
+    INCIDENTS, RECENT_BYTES,
 };
 use crate::mqtt::alias::AliasSlot;
 use crate::tls::HelloSlot;
@@ -27,6 +29,9 @@ pub struct OwnedMemory {
     hellos: Box<[HelloSlot]>,
     held: Box<[u8]>,
     recent: Box<[u8]>,
+    fragments: Box<[FragmentSlot]>,
+    fragment_chunks: Box<[Chunk]>,
+    datagram: Box<[u8]>,
 }
 
 impl OwnedMemory {
@@ -54,6 +59,9 @@ impl OwnedMemory {
             // Not zero, which the system would hand out without taking the memory.
             held: taken(u8::MAX, HELD_BYTES),
             recent: taken(u8::MAX, RECENT_BYTES),
+            fragments: taken(FragmentSlot::EMPTY, FRAGMENT_SLOTS),
+            fragment_chunks: taken(Chunk::EMPTY, FRAGMENT_CHUNKS),
+            datagram: taken(u8::MAX, DATAGRAM_BYTES),
         }
     }
 
@@ -75,6 +83,9 @@ impl OwnedMemory {
             hellos: &mut self.hellos,
             held: &mut self.held,
             recent: &mut self.recent,
+            fragments: &mut self.fragments,
+            fragment_chunks: &mut self.fragment_chunks,
+            datagram: &mut self.datagram,
         }
     }
 
@@ -96,6 +107,9 @@ impl OwnedMemory {
             + size_of_val(&*self.hellos)
             + size_of_val(&*self.held)
             + size_of_val(&*self.recent)
+            + size_of_val(&*self.fragments)
+            + size_of_val(&*self.fragment_chunks)
+            + size_of_val(&*self.datagram)
     }
 }
 

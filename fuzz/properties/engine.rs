@@ -7,9 +7,10 @@ use etherparse::PacketBuilder;
 use picket::alert::{Alert, State};
 use picket::detect::scorer::NoModel;
 use picket::engine::{ClientSlot, ConnectionSlot, Engine, HostSlot, Memory, Settings, Sink, Stats};
+use picket::flow::fragment::{Chunk, FragmentSlot};
 use picket::flow::ring::Buffer;
 use picket::frame::{Frame, LinkType};
-use picket::limits::{ALIAS_WAYS, CLIENT_WAYS, CONNECTION_WAYS, HOST_WAYS};
+use picket::limits::{ALIAS_WAYS, CLIENT_WAYS, CONNECTION_WAYS, DATAGRAM_BYTES, HOST_WAYS};
 use picket::mqtt::alias::AliasSlot;
 use picket::time::Timestamp;
 use picket::tls::HelloSlot;
@@ -71,6 +72,9 @@ fn run(mut input: &[u8]) -> (Watch, Stats) {
         hellos: &mut vec![HelloSlot::default(); 2],
         held: &mut [0; 512],
         recent: &mut [0; 512],
+        fragments: &mut vec![FragmentSlot::EMPTY; 2],
+        fragment_chunks: &mut vec![Chunk::EMPTY; 2],
+        datagram: &mut vec![0; DATAGRAM_BYTES],
     };
     let mut engine = Engine::new(Settings::default(), memory, NoModel);
     let mut watch = Watch::default();

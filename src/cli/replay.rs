@@ -147,6 +147,20 @@ fn print_stats(stats: &Stats, read: &FileCounters, seconds: f64) -> io::Result<(
         stream.urgent,
         stream.revived
     )?;
+    let parts = stats.fragments;
+    writeln!(
+        err,
+        "fragments             {} of {} datagrams put together, {} timed out, {} evicted; {} repeated, {} overlapping, {} conflicts, {} tiny, {} unusable",
+        parts.received,
+        parts.reassembled,
+        parts.timed_out,
+        parts.evicted,
+        parts.repeated,
+        parts.overlaps,
+        parts.conflicts,
+        parts.tiny,
+        parts.unusable
+    )?;
     writeln!(
         err,
         "connections           {} opened, {} evicted; hosts {} evicted; clients {} evicted",

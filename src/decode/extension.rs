@@ -5,12 +5,22 @@
 
 use super::SkipReason;
 
-/// Skips the extension headers in front of `payload`, the first of which `protocol` names. Gives the protocol
-/// behind them and what is left.
+/// What lies behind extension headers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Skipped<'a> {
+    /// Its protocol.
+    pub(super) protocol: u8,
+    pub(super) rest: &'a [u8],
+    /// It is a fragment: identification, offset in units of eight octets, whether more follow.
+    pub(super) fragment: Option<(u32, u16, bool)>,
+}
+
+/// Skips the extension headers in front of `payload`, the first of which `protocol` names, up to the header of a
+/// fragment.
 ///
 /// # Errors
-/// It is a fragment other than the first, or a header is cut short.
-pub(super) fn skip(mut protocol: u8, payload: &[u8]) -> Result<(u8, &[u8]), SkipReason> {
+/// A header is cut short.
+pub(super) fn skip(mut protocol: u8, payload: &[u8]) -> Result<Skipped<'_>, SkipReason> {
     let mut rest = payload;
     // Every header takes at least eight octets, so this ends with the packet.
     loop {
@@ -20,14 +30,20 @@ pub(super) fn skip(mut protocol: u8, payload: &[u8]) -> Result<(u8, &[u8]), Skip
             // octets, the first not counted.
             0 | 43 | 60 | 135 | 139 | 140 => (units(rest)? + 1) * 8,
             FRAGMENT => {
-                if !is_first_fragment(rest)? {
-                    return Err(SkipReason::Fragment);
+                let (header, behind) = rest.split_first_chunk::<8>().ok_or(SkipReason::Ip)?;
+                let [next, _, high, low, id @ ..] = *header;
+                let field = u16::from_be_bytes([high, low]);
+                let (offset, more) = (field >> 3, field & 1 != 0);
+                if offset != 0 || more {
+                    let fragment = Some((u32::from_be_bytes(id), offset, more));
+                    return Ok(Skipped { protocol: next, rest: behind, fragment });
                 }
+                // All of a datagram in one (RFC 6946).
                 8
             }
             // Authentication (RFC 4302, section 2.2): units of four octets, the first two not counted.
             51 => ((units(rest)? + 2) * 4).max(8),
-            _ => return Ok((protocol, rest)),
+            _ => return Ok(Skipped { protocol, rest, fragment: None }),
         };
         protocol = rest.first().copied().ok_or(SkipReason::Ip)?;
         rest = rest.get(len..).ok_or(SkipReason::Ip)?;
@@ -37,39 +53,40 @@ pub(super) fn skip(mut protocol: u8, payload: &[u8]) -> Result<(u8, &[u8]), Skip
 /// Protocol number of the fragment header (RFC 8200, section 4.5).
 const FRAGMENT: u8 = 44;
 
-fn is_first_fragment(header: &[u8]) -> Result<bool, SkipReason> {
-    let Some([_, _, high, low, ..]) = header.first_chunk::<8>() else {
-        return Err(SkipReason::Ip);
-    };
-    Ok(u16::from_be_bytes([*high, *low]) >> 3 == 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn whole(protocol: u8, rest: &[u8]) -> Result<Skipped<'_>, SkipReason> {
+        Ok(Skipped { protocol, rest, fragment: None })
+    }
 
     #[test]
     fn skips_every_kind_and_stops_at_the_transport() {
         let hop_by_hop = [60, 0, 1, 4, 0, 0, 0, 0];
         let destination = [51, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         let authentication = [44, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2];
-        let first_fragment = [6, 0, 0, 1, 0, 0, 0, 9];
-        let chain = [&hop_by_hop[..], &destination, &authentication, &first_fragment, b"tcp"].concat();
-        assert_eq!(skip(0, &chain), Ok((6, &b"tcp"[..])));
-        assert_eq!(skip(6, b"tcp"), Ok((6, &b"tcp"[..])));
+        let only_fragment = [6, 0, 0, 0, 0, 0, 0, 9];
+        let chain = [&hop_by_hop[..], &destination, &authentication, &only_fragment, b"tcp"].concat();
+        assert_eq!(skip(0, &chain), whole(6, b"tcp"));
+        assert_eq!(skip(6, b"tcp"), whole(6, b"tcp"));
         // No next header.
-        assert_eq!(skip(59, b""), Ok((59, &b""[..])));
+        assert_eq!(skip(59, b""), whole(59, b""));
         let headers = chain.len() - 3;
         assert!((0..headers).all(|end| skip(0, &chain[..end]) == Err(SkipReason::Ip)));
     }
 
     #[test]
-    fn later_fragments_and_repeated_headers() {
-        assert_eq!(skip(44, &[6, 0, 0, 8, 0, 0, 0, 9, 1, 2]), Err(SkipReason::Fragment));
+    fn fragments_and_repeated_headers() {
+        let fragment = |more| Some((9, 1, more));
+        let later = Skipped { protocol: 6, rest: &[1, 2], fragment: fragment(false) };
+        assert_eq!(skip(44, &[6, 0, 0, 8, 0, 0, 0, 9, 1, 2]), Ok(later));
+        let middle = Skipped { fragment: fragment(true), ..later };
+        assert_eq!(skip(44, &[6, 0, 0, 9, 0, 0, 0, 9, 1, 2]), Ok(middle));
         // Two hop-by-hop headers and two fragment headers, which the standard forbids.
         let twice = [&[0, 0, 1, 4, 0, 0, 0, 0][..], &[44, 0, 1, 4, 0, 0, 0, 0], &[44, 0, 0, 0, 0, 0, 0, 0]];
         let chain = [&twice.concat()[..], &[17, 0, 0, 0, 0, 0, 0, 0], b"udp"].concat();
-        assert_eq!(skip(0, &chain), Ok((17, &b"udp"[..])));
+        assert_eq!(skip(0, &chain), whole(17, b"udp"));
     }
 
     #[test]
@@ -79,8 +96,8 @@ mod tests {
                 for len in [0, 1, 3, 255] {
                     let octets: Vec<u8> = [next, len, 0, 0, 0, 0, 0, 0].repeat(6);
                     for end in 0..octets.len() {
-                        if let Ok((_, rest)) = skip(protocol, &octets[..end]) {
-                            assert!(rest.len() <= end);
+                        if let Ok(skipped) = skip(protocol, &octets[..end]) {
+                            assert!(skipped.rest.len() <= end);
                         }
                     }
                 }

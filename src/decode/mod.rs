@@ -1,10 +1,12 @@
-//! From a frame to a packet: link, IP and transport headers. Borrows only, copies nothing.
+//! From a frame to a packet: link, IP and transport headers, through tunnels. Borrows only, copies nothing.
 //!
-//! Bad or foreign frames are not errors but a [`SkipReason`], which the engine counts.
+//! Bad or foreign frames are not errors but a [`SkipReason`], which the engine counts. A fragment is handed out for
+//! [`flow::fragment`](crate::flow::fragment) to put together.
 
 mod extension;
 mod link;
 mod network;
+mod tunnel;
 
 use core::net::IpAddr;
 
@@ -24,17 +26,19 @@ pub enum SkipReason {
     NotIp,
     /// IP header cut short or broken.
     Ip,
-    /// A fragment other than the first.
+    /// A fragment that does not complete its datagram.
     Fragment,
     /// TCP or UDP header cut short or broken.
     Transport,
     /// Neither TCP nor UDP.
     OtherTransport,
+    /// Tunnels in tunnels, more than are looked through.
+    TooDeep,
 }
 
 impl SkipReason {
     /// Every reason, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::LinkType,
         Self::Link,
         Self::NotIp,
@@ -42,6 +46,7 @@ impl SkipReason {
         Self::Fragment,
         Self::Transport,
         Self::OtherTransport,
+        Self::TooDeep,
     ];
 
     /// The name used in statistics.
@@ -55,6 +60,7 @@ impl SkipReason {
             Self::Fragment => "fragment",
             Self::Transport => "transport_header",
             Self::OtherTransport => "other_transport",
+            Self::TooDeep => "too_deep",
         }
     }
 }
@@ -197,21 +203,134 @@ pub struct Packet<'a> {
     pub transport: Transport<'a>,
 }
 
+/// A fragment of an IP datagram (RFC 791, section 3.2; RFC 8200, section 4.5).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fragment<'a> {
+    /// What it has in common with the others of its datagram.
+    pub of: Fragmented,
+    /// Where in the datagram it lies, in octets.
+    pub offset: u32,
+    /// More fragments follow.
+    pub more: bool,
+    /// What was captured of it.
+    pub payload: &'a [u8],
+    /// Its length on the wire, at least `payload.len()`.
+    pub wire_payload_len: u32,
+}
+
+/// What fragments of one datagram have in common. The first fragment's is that of the datagram.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fragmented {
+    /// Link address of the sender, where the link has one.
+    pub src_mac: Option<[u8; 6]>,
+    /// Source address.
+    pub src: Address,
+    /// Destination address.
+    pub dst: Address,
+    /// Identification: sixteen bits with IPv4.
+    pub id: u32,
+    /// Whether it is IPv6.
+    pub is_v6: bool,
+    /// Protocol of what the datagram carries.
+    pub protocol: u8,
+    /// Tunnels around it.
+    pub depth: u8,
+}
+
+/// Why there is no packet in a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Failure<'a> {
+    /// It is not looked at any further.
+    Skipped(SkipReason),
+    /// It holds a part of one.
+    Fragment(Fragment<'a>),
+}
+
+impl From<SkipReason> for Failure<'_> {
+    fn from(reason: SkipReason) -> Self {
+        Self::Skipped(reason)
+    }
+}
+
+impl Failure<'_> {
+    /// The reason to be counted when nothing comes of it.
+    #[must_use]
+    pub const fn reason(&self) -> SkipReason {
+        match self {
+            Self::Skipped(reason) => *reason,
+            Self::Fragment(_) => SkipReason::Fragment,
+        }
+    }
+}
+
 /// Decodes one frame.
 ///
 /// # Errors
-/// The reason why there is nothing to look at; to be counted, not reported.
+/// The reason why there is nothing to look at, to be counted, not reported; or a fragment.
+#[inline]
+pub fn dissect<'a>(frame: &Frame<'a>) -> Result<Packet<'a>, Failure<'a>> {
+    let link = link::decode(frame)?;
+    datagram(&link, 0)
+}
+
+/// Decodes one frame by itself.
+///
+/// # Errors
+/// The reason why there is nothing to look at.
 #[inline]
 pub fn decode<'a>(frame: &Frame<'a>) -> Result<Packet<'a>, SkipReason> {
-    let link = link::decode(frame)?;
-    let ip = network::decode(&link)?;
-    let transport = match ip.protocol {
-        network::TCP => tcp(&ip)?,
-        network::UDP => udp(&ip)?,
-        _ => return Err(SkipReason::OtherTransport),
+    dissect(frame).map_err(|failure| failure.reason())
+}
+
+/// Decodes a datagram that was put together of fragments.
+///
+/// # Errors
+/// The reason why there is nothing to look at, or a fragment inside a tunnel.
+pub fn reassembled<'a>(of: &Fragmented, payload: &'a [u8]) -> Result<Packet<'a>, Failure<'a>> {
+    let wire_payload_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    let mut ip = network::Datagram {
+        src: of.src,
+        dst: of.dst,
+        protocol: of.protocol,
+        id: u16::try_from(of.id).unwrap_or(0),
+        wire_len: wire_payload_len.saturating_add(if of.is_v6 { 48 } else { 20 }),
+        wire_payload_len,
+        payload,
     };
-    let network::Datagram { src, dst, id, wire_len, .. } = ip;
-    Ok(Packet { src_mac: link.src_mac, src, dst, ip_len: wire_len, id, transport })
+    if of.is_v6 {
+        network::skip_extensions(&mut ip)?;
+    }
+    transport(of.src_mac, &ip, of.depth)
+}
+
+/// An IP datagram inside so many tunnels.
+#[inline]
+fn datagram<'a>(link: &link::Link<'a>, depth: u8) -> Result<Packet<'a>, Failure<'a>> {
+    let ip = network::decode(link).map_err(|failure| match failure {
+        Failure::Fragment(fragment) => {
+            Failure::Fragment(Fragment { of: Fragmented { depth, ..fragment.of }, ..fragment })
+        }
+        skipped @ Failure::Skipped(_) => skipped,
+    })?;
+    transport(link.src_mac, &ip, depth)
+}
+
+#[inline]
+fn transport<'a>(
+    src_mac: Option<[u8; 6]>,
+    ip: &network::Datagram<'a>,
+    depth: u8,
+) -> Result<Packet<'a>, Failure<'a>> {
+    let transport = match ip.protocol {
+        network::TCP => tcp(ip)?,
+        network::UDP => match udp(ip)? {
+            Transport::Udp(udp) if tunnel::is_vxlan(&udp) => return tunnel::vxlan(&udp, depth),
+            udp => udp,
+        },
+        _ => return tunnel::inside(ip, depth),
+    };
+    let network::Datagram { src, dst, id, wire_len, .. } = *ip;
+    Ok(Packet { src_mac, src, dst, ip_len: wire_len, id, transport })
 }
 
 #[inline]

@@ -3,6 +3,7 @@
 use crate::client::{Client, ClientKey};
 use crate::detect::incident::Incident;
 use crate::flow::connection::Connection;
+use crate::flow::fragment::{Chunk, FragmentSlot};
 use crate::flow::key::FlowKey;
 use crate::flow::ring::Buffer;
 use crate::flow::table::Slot;
@@ -54,4 +55,10 @@ pub struct Memory<'m> {
     pub held: &'m mut [u8],
     /// Segments delivered last.
     pub recent: &'m mut [u8],
+    /// Datagrams whose fragments are waited for.
+    pub fragments: &'m mut [FragmentSlot],
+    /// Where those fragments lie.
+    pub fragment_chunks: &'m mut [Chunk],
+    /// Where a datagram is put together; of no use if shorter than the longest one.
+    pub datagram: &'m mut [u8],
 }

@@ -32,7 +32,7 @@ use heapless::Vec;
 
 use crate::alert::Alert;
 use crate::client::{Client, ClientKey};
-use crate::decode::{Packet, SkipReason, Transport, decode};
+use crate::decode::{Failure, Fragment, Packet, SkipReason, Transport, dissect, reassembled};
 use crate::detect::incident::{Incidents, Pace};
 use crate::detect::rules::Thresholds;
 use crate::detect::scorer::Scorer;
@@ -40,7 +40,8 @@ use crate::event::Event;
 use crate::features::FeatureVector;
 use crate::features::schema::Schema;
 use crate::flow::connection::Connection;
-use crate::flow::key::{FlowKey, Socket};
+use crate::flow::fragment::Fragments;
+use crate::flow::key::{Direction, FlowKey, Socket};
 use crate::flow::record::EndReason;
 use crate::flow::schedule::Schedule;
 use crate::flow::stream::Streams;
@@ -137,6 +138,7 @@ pub struct Engine<'m, S> {
     connection_due: Schedule<'m>,
     heads: HeadRing<'m>,
     streams: Streams<'m>,
+    fragments: Fragments<'m>,
     knowledge: Knowledge<'m>,
     scorer: S,
     /// Vectors waiting to be scored, and the places of their hosts.
@@ -154,6 +156,7 @@ impl<'m, S: Scorer> Engine<'m, S> {
         let key = settings.key;
         let Memory { connections, connection_tags, connection_due, .. } = memory;
         let Memory { hosts, host_tags, host_due, clients, client_tags, .. } = memory;
+        let Memory { fragments, fragment_chunks, datagram, .. } = memory;
         let Memory { incidents, heads, hellos, held, recent, aliases, alias_tags, .. } = memory;
         let hosts: Table<'m, HostKey, Host, HOST_WAYS> = Table::new(hosts, host_tags, key);
         let clients: Table<'m, ClientKey, Client, CLIENT_WAYS> = Table::new(clients, client_tags, key);
@@ -163,6 +166,7 @@ impl<'m, S: Scorer> Engine<'m, S> {
             connection_due: Schedule::new(connection_due),
             heads: HeadRing::new(heads),
             streams: Streams::new(held, recent),
+            fragments: Fragments::new(fragments, fragment_chunks, datagram, key),
             knowledge: Knowledge {
                 hosts,
                 host_due: Schedule::new(host_due),
@@ -196,24 +200,64 @@ impl<'m, S: Scorer> Engine<'m, S> {
         self.stats.octets += u64::from(frame.wire_len);
         let now = self.clock.normalise(frame.ts);
         self.advance(now, sink);
-        let decoded = decode(frame);
-        if K::WANTS_FRAMES {
-            sink.frame(frame, decoded.as_ref().map_err(|reason| *reason));
-        }
-        let packet = match decoded {
-            Ok(packet) => packet,
-            Err(reason) => {
-                self.stats.skipped[reason as usize] += 1;
-                return;
+        match dissect(frame) {
+            Ok(packet) => {
+                if K::WANTS_FRAMES {
+                    sink.frame(frame, Ok(&packet));
+                }
+                self.on_packet(&packet, now, sink);
             }
-        };
+            Err(Failure::Fragment(fragment)) => self.on_fragment(frame, &fragment, now, sink),
+            Err(Failure::Skipped(reason)) => self.skip(frame, reason, sink),
+        }
+    }
+
+    /// Takes one packet in.
+    #[inline]
+    fn on_packet<K: Sink>(&mut self, packet: &Packet<'_>, now: Timestamp, sink: &mut K) {
         match packet.transport {
             Transport::Tcp(segment) => {
                 self.stats.tcp += 1;
-                self.on_segment(&packet, &segment, now, sink);
+                self.on_segment(packet, &segment, now, sink);
             }
             Transport::Udp(_) => self.stats.udp += 1,
         }
+    }
+
+    fn skip<K: Sink>(&mut self, frame: &Frame<'_>, reason: SkipReason, sink: &mut K) {
+        self.stats.skipped[reason as usize] += 1;
+        if K::WANTS_FRAMES {
+            sink.frame(frame, Err(reason));
+        }
+    }
+
+    /// Takes a fragment in, and the datagram that it completes.
+    #[cold]
+    fn on_fragment<K: Sink>(
+        &mut self,
+        frame: &Frame<'_>,
+        fragment: &Fragment<'_>,
+        now: Timestamp,
+        sink: &mut K,
+    ) {
+        let end = |addr| Socket { addr, port: 0 };
+        let ends = (end(fragment.of.src), end(fragment.of.dst));
+        let knowledge = &self.knowledge;
+        let mut tell = |anomaly| knowledge.tell(anomaly, ends, Direction::ToServer, now, sink);
+        let Some(whole) = self.fragments.accept(fragment, now, &mut tell) else {
+            return self.skip(frame, SkipReason::Fragment, sink);
+        };
+        let memory = self.fragments.whole();
+        match reassembled(&whole.of, memory.get(..whole.len).unwrap_or_default()) {
+            Ok(packet) => {
+                if K::WANTS_FRAMES {
+                    sink.frame(frame, Ok(&packet));
+                }
+                self.on_packet(&packet, now, sink);
+            }
+            Err(failure) => self.skip(frame, failure.reason(), sink),
+        }
+        self.fragments.give_back(memory);
     }
 
     /// Lets time pass without a frame. Ticks may lag behind the frames; they must not run ahead of frames still to come.
@@ -264,6 +308,7 @@ impl<'m, S: Scorer> Engine<'m, S> {
             incidents_refused: self.knowledge.incidents.refused,
             unscored: self.scorer.unscored(),
             stream: self.streams.stats,
+            fragments: self.fragments.stats,
             ..self.stats.with(&self.knowledge.counts)
         }
     }

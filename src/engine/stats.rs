@@ -3,6 +3,7 @@
 use super::carrier::CarrierStats;
 use super::knowledge::Counts;
 use crate::decode::SkipReason;
+use crate::flow::fragment::FragmentStats;
 use crate::flow::stream::StreamStats;
 
 /// A snapshot of the engine's counters. All count from the start, except where a field says "now".
@@ -38,6 +39,8 @@ pub struct Stats {
     pub clients_evicted: u64,
     /// What happened below MQTT.
     pub stream: StreamStats,
+    /// What happened to datagrams in fragments.
+    pub fragments: FragmentStats,
     /// Control packets by type number.
     pub control_packets: [u64; 16],
     /// Octets of MQTT streams in which no packet boundary was known.

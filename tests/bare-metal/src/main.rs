@@ -12,9 +12,10 @@ use picket::detect::class::Class;
 use picket::detect::scorer::NoModel;
 use picket::engine::{ClientSlot, ConnectionSlot, Engine, HostSlot, IncidentSlot, Memory, Settings, Sink};
 use picket::features::FeatureVector;
+use picket::flow::fragment::{Chunk, FragmentSlot};
 use picket::flow::ring::Buffer;
 use picket::frame::{Frame, LinkType};
-use picket::limits::{ALIAS_WAYS, CLIENT_WAYS, CONNECTION_WAYS, HEAD_BYTES, HOST_WAYS};
+use picket::limits::{ALIAS_WAYS, CLIENT_WAYS, CONNECTION_WAYS, DATAGRAM_BYTES, HEAD_BYTES, HOST_WAYS};
 use picket::mqtt::alias::AliasSlot;
 use picket::time::Timestamp;
 
@@ -51,6 +52,9 @@ struct Arrays {
     heads: [Buffer<HEAD_BYTES>; 1],
     held: [u8; 64],
     recent: [u8; 64],
+    fragments: [FragmentSlot; 1],
+    fragment_chunks: [Chunk; 1],
+    datagram: [u8; DATAGRAM_BYTES],
 }
 
 impl Arrays {
@@ -69,6 +73,9 @@ impl Arrays {
         heads: [Buffer::EMPTY; 1],
         held: [0; 64],
         recent: [0; 64],
+        fragments: [FragmentSlot::EMPTY; 1],
+        fragment_chunks: [Chunk::EMPTY; 1],
+        datagram: [0; DATAGRAM_BYTES],
     };
 }
 
@@ -107,6 +114,9 @@ pub extern "C" fn _start() -> ! {
         hellos: &mut [],
         held: &mut arrays.held,
         recent: &mut arrays.recent,
+        fragments: &mut arrays.fragments,
+        fragment_chunks: &mut arrays.fragment_chunks,
+        datagram: &mut arrays.datagram,
     };
     let mut engine = Engine::new(Settings::default(), memory, NoModel);
     let data: &[u8] = black_box(&[0; 60]);

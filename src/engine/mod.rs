@@ -40,6 +40,7 @@ use crate::event::Event;
 use crate::features::FeatureVector;
 use crate::features::schema::Schema;
 use crate::flow::connection::Connection;
+use crate::flow::duplicate::Datagrams;
 use crate::flow::fragment::Fragments;
 use crate::flow::key::{Direction, FlowKey, Socket};
 use crate::flow::record::EndReason;
@@ -139,6 +140,7 @@ pub struct Engine<'m, S> {
     heads: HeadRing<'m>,
     streams: Streams<'m>,
     fragments: Fragments<'m>,
+    datagrams: Datagrams,
     knowledge: Knowledge<'m>,
     scorer: S,
     /// Vectors waiting to be scored, and the places of their hosts.
@@ -166,6 +168,7 @@ impl<'m, S: Scorer> Engine<'m, S> {
             connection_due: Schedule::new(connection_due),
             heads: HeadRing::new(heads),
             streams: Streams::new(held, recent),
+            datagrams: Datagrams::NONE,
             fragments: Fragments::new(fragments, fragment_chunks, datagram, key),
             knowledge: Knowledge {
                 hosts,
@@ -220,7 +223,12 @@ impl<'m, S: Scorer> Engine<'m, S> {
                 self.stats.tcp += 1;
                 self.on_segment(packet, &segment, now, sink);
             }
-            Transport::Udp(_) => self.stats.udp += 1,
+            Transport::Udp(udp) => {
+                self.stats.udp += 1;
+                if self.datagrams.note(packet, &udp, self.settings.key, now) {
+                    self.stats.duplicates += 1;
+                }
+            }
         }
     }
 

@@ -6,7 +6,9 @@
 
 use core::time::Duration;
 
-use crate::decode::{Packet, TcpSegment};
+use super::table::HashKey;
+use crate::decode::{Packet, TcpSegment, UdpDatagram};
+use crate::time::Timestamp;
 
 /// The copies of a frame come this close to each other, in microseconds.
 const WITHIN_MICROS: u64 = 1000;
@@ -44,9 +46,38 @@ pub fn mark(packet: &Packet<'_>, segment: &TcpSegment<'_>) -> u32 {
     id ^ place ^ segment.wire_payload_len ^ u32::from(segment.flags.bits()) << 20
 }
 
+/// UDP datagrams remembered.
+const DATAGRAMS: usize = 16;
+
+/// The last UDP datagrams of all hosts, which have no connection that would remember them.
+#[derive(Clone, Debug)]
+pub struct Datagrams {
+    seen: [(u64, Timestamp); DATAGRAMS],
+    next: usize,
+}
+
+impl Datagrams {
+    /// None yet.
+    pub const NONE: Self = Self { seen: [(0, Timestamp::ZERO); DATAGRAMS], next: 0 };
+
+    /// Notes a datagram, and says whether it is a copy of one before: a keyed hash of all that was captured of it tells.
+    #[must_use]
+    pub fn note(&mut self, packet: &Packet<'_>, udp: &UdpDatagram<'_>, key: HashKey, now: Timestamp) -> bool {
+        let ends = (packet.src, packet.dst, udp.src_port, udp.dst_port);
+        let hash = key.hash(&(ends, packet.id, packet.ip_len, udp.payload));
+        let known = self.seen.iter().any(|(seen, at)| *seen == hash && now <= *at + WITHIN);
+        if let Some(place) = self.seen.get_mut(self.next) {
+            *place = (hash, now);
+        }
+        self.next = (self.next + 1) % DATAGRAMS;
+        known
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::{Address, Transport};
 
     #[test]
     fn four_frames_are_remembered() {
@@ -56,5 +87,18 @@ mod tests {
         // The second 2 has pushed the 1 out, and the 3 is the oldest now.
         assert!(!marks.note(1));
         assert!(marks.note(4) && marks.note(u32::from(true)));
+    }
+
+    #[test]
+    fn a_datagram_is_known_by_all_of_it_for_a_millisecond() {
+        let mut datagrams = Datagrams::NONE;
+        let mut note = |id, payload: &[u8], micros| {
+            let udp = UdpDatagram { src_port: 1, dst_port: 2, payload, wire_payload_len: 1 };
+            let (src, dst) = (Address::v4([1; 4]), Address::v4([2; 4]));
+            let packet = Packet { src_mac: None, src, dst, ip_len: 29, id, transport: Transport::Udp(udp) };
+            datagrams.note(&packet, &udp, HashKey(1, 2), Timestamp::from_micros(micros))
+        };
+        assert!(!note(1, b"a", 5000) && note(1, b"a", 6000));
+        assert!(!note(1, b"b", 6000) && !note(2, b"a", 6000) && !note(2, b"a", 7001));
     }
 }

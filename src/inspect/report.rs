@@ -316,6 +316,9 @@ fn link_types(summary: &Summary) -> BTreeMap<String, u64> {
                 LinkType::LinuxSll2 => "linux_sll2".into(),
                 LinkType::RawIp => "raw_ip".into(),
                 LinkType::Null => "null".into(),
+                LinkType::Ppp => "ppp".into(),
+                LinkType::PppEther => "pppoe".into(),
+                LinkType::CiscoHdlc => "cisco_hdlc".into(),
                 LinkType::Other(number) => format!("other_{number}"),
             };
             Some((name, count))

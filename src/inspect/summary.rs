@@ -322,6 +322,9 @@ fn link_number(link: LinkType) -> u32 {
         LinkType::LinuxSll2 => 0x1_0003,
         LinkType::RawIp => 0x1_0004,
         LinkType::Null => 0x1_0005,
+        LinkType::Ppp => 0x1_0006,
+        LinkType::PppEther => 0x1_0007,
+        LinkType::CiscoHdlc => 0x1_0008,
         LinkType::Other(number) => number.into(),
     }
 }

@@ -94,6 +94,8 @@ impl<S: Scorer> Engine<'_, S> {
         let (half, other) = connection.halves(from);
         let believed = if half.stream.is_positioned() {
             half.stream.resets_at(segment.seq)
+                // FIN takes a number of its own.
+                || (half.finished && half.stream.resets_at(segment.seq.wrapping_sub(1)))
         } else {
             // It refuses a SYN, and says which.
             !segment.flags.has(TcpFlags::ACK) || other.stream.has_sent(segment.ack)

@@ -275,6 +275,7 @@ impl WebSocket {
                 if self.offered && direction == Direction::ToServer {
                     self.missed[0] = true;
                     self.open(found);
+                    self.tell_faults(found);
                     found(Found::Compressed(len));
                 }
             }
@@ -296,6 +297,7 @@ impl WebSocket {
         };
         if self.offered && (self.accepted || !self.answered) {
             self.open(found);
+            self.tell_faults(found);
             return found(Found::Octets(octets));
         }
         let kept = opening.keep(octets);
@@ -310,6 +312,8 @@ impl WebSocket {
                     found(Found::Octets(opening.octets()));
                     found(Found::Octets(octets.get(kept..).unwrap_or_default()));
                 }
+                // After the CONNECT, which says in which version they are faults.
+                self.tell_faults(found);
             }
             _ => found(Found::Foreign),
         }
@@ -323,6 +327,10 @@ impl WebSocket {
         if up_missed {
             found(Found::Unknown);
         }
+    }
+
+    /// What was wrong before it was clear that MQTT is carried.
+    fn tell_faults(&self, found: &mut impl FnMut(Found<'_>)) {
         if !self.offered {
             found(Found::Fault(Fault::NotOffered));
         }

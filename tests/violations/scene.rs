@@ -14,6 +14,7 @@ pub struct Scene {
     pub version: Version,
     /// What client identifiers and hosts are made of, so that plays do not meddle with each other.
     number: u16,
+    port: u16,
     now: u64,
     talks: Vec<Conversation>,
     current: usize,
@@ -23,12 +24,26 @@ pub struct Scene {
 impl Scene {
     /// Nothing has happened yet.
     pub fn new(version: Version, number: u16, start: u64) -> Self {
-        Self { version, number, now: start, talks: Vec::new(), current: 0, others: Capture::default() }
+        Self {
+            version,
+            number,
+            port: PORT,
+            now: start,
+            talks: Vec::new(),
+            current: 0,
+            others: Capture::default(),
+        }
     }
 
     /// A client identifier of this play.
     pub fn id(&self) -> String {
         format!("device-{}", self.number)
+    }
+
+    /// The connections to come are to this port of the broker.
+    pub fn to_port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
     }
 
     fn act(mut self, act: impl FnOnce(&mut Conversation)) -> Self {
@@ -43,7 +58,7 @@ impl Scene {
     pub fn opens(mut self) -> Self {
         let place = self.talks.len() as u16;
         let client = (host(1000 + 4 * self.number + place), 40_000 + self.number);
-        let talk = Conversation::new(client, (host(1), PORT), self.now).open();
+        let talk = Conversation::new(client, (host(1), self.port), self.now).open();
         self.now = talk.now;
         self.current = self.talks.len();
         self.talks.push(talk);
@@ -54,7 +69,7 @@ impl Scene {
     pub fn opens_again(mut self) -> Self {
         let place = self.talks.len() as u16;
         let client = (host(1000 + 4 * self.number), 50_000 + place * 1000 + self.number);
-        let talk = Conversation::new(client, (host(1), PORT), self.now).open();
+        let talk = Conversation::new(client, (host(1), self.port), self.now).open();
         self.now = talk.now;
         self.current = self.talks.len();
         self.talks.push(talk);
@@ -65,7 +80,7 @@ impl Scene {
     pub fn joins(mut self) -> Self {
         let client = (host(1000 + 4 * self.number), 40_000 + self.number);
         self.current = self.talks.len();
-        self.talks.push(Conversation::new(client, (host(1), PORT), self.now));
+        self.talks.push(Conversation::new(client, (host(1), self.port), self.now));
         self
     }
 

@@ -13,6 +13,7 @@ mod qos2;
 mod string;
 mod subscribe;
 mod version5;
+mod websocket;
 
 use crate::case::Case;
 
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Case> {
         subscribe::add,
         version5::add,
         property::add,
+        websocket::add,
     ] {
         add(&mut list);
     }

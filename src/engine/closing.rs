@@ -14,6 +14,7 @@ use crate::flow::table::Handle;
 use crate::host::sketch::Sketch;
 use crate::host::window::Counter;
 use crate::limits::{LINGER_SECS, VECTOR_EVERY_SECS};
+use crate::mqtt::conformance::Found;
 use crate::time::Timestamp;
 
 impl<S: Scorer> Engine<'_, S> {
@@ -51,6 +52,12 @@ impl<S: Scorer> Engine<'_, S> {
         }
         let reaction = if by_broker { Reaction::Closed } else { Reaction::Ignored };
         let Connection { ends, session, .. } = connection;
+        if by_broker {
+            let found = session.conformance.on_close();
+            if found != Found::NONE {
+                self.knowledge.note_found(ends, session, found, None, now, sink);
+            }
+        }
         self.knowledge.on_reaction(ends, session, reaction, now, sink);
         if !resets && !other_had_finished {
             self.knowledge.on_session_end(ends, session, by_broker, now);

@@ -46,6 +46,10 @@ impl Knowledge<'_> {
             Found::Fault(fault) => self.on_fault(talk, fault, sink),
             Found::Foreign => foreign = true,
         });
+        if talk.direction == Direction::ToServer {
+            let cut = socket.client_is_between_messages() && framer.is_within_packet();
+            talk.session.conformance.on_message_end(cut, talk.now);
+        }
         if foreign {
             **carrier = Carrier::Other;
             talk.session.speaks = Speaks::Other;

@@ -67,6 +67,16 @@ impl Framer {
         self.state == State::Lost
     }
 
+    /// Whether a control packet has begun that has not ended.
+    #[must_use]
+    pub const fn is_within_packet(&self) -> bool {
+        match self.state {
+            State::Header { len, .. } => len > 0,
+            State::Head(_) | State::Skip { .. } => true,
+            State::Lost => false,
+        }
+    }
+
     /// Takes the next octets, handing on what is found. `octets` begin where a segment began.
     pub fn push(&mut self, mut octets: &[u8], ring: &mut HeadRing<'_>, found: &mut impl FnMut(Item<'_>)) {
         while !octets.is_empty() {

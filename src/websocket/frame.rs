@@ -151,6 +151,12 @@ impl FrameReader {
     /// At the first frame.
     pub const AT_START: Self = Self { state: BOUNDARY, message: None };
 
+    /// Whether every message that has begun has ended.
+    #[must_use]
+    pub const fn is_between_messages(&self) -> bool {
+        self.message.is_none() && matches!(self.state, State::Header { len: 0, .. })
+    }
+
     /// Whether boundaries are lost at the moment.
     #[must_use]
     pub fn is_lost(&self) -> bool {

@@ -319,6 +319,12 @@ impl WebSocket {
         }
     }
 
+    /// Whether every message that the client has begun has ended.
+    #[must_use]
+    pub const fn client_is_between_messages(&self) -> bool {
+        matches!(&self.up, Side::Frames(reader) if reader.is_between_messages())
+    }
+
     /// It is clear now that MQTT is carried.
     fn open(&mut self, found: &mut impl FnMut(Found<'_>)) {
         self.content = Content::Mqtt;

@@ -121,6 +121,8 @@ pub struct Conformance {
     keep_alive: u16,
     /// The client's latest octets.
     last_up: Timestamp,
+    /// When a WebSocket message of the client ended within a control packet; zero for never, or if more came.
+    cut_short: Timestamp,
     /// The client identifier was taken over by another connection at that time.
     taken_over: Option<Timestamp>,
     /// The server left the connection open after a refusal: told once.
@@ -155,6 +157,7 @@ impl Conformance {
         connected: false,
         keep_alive: 0,
         last_up: Timestamp::ZERO,
+        cut_short: Timestamp::ZERO,
         taken_over: None,
         left_open: false,
         burst_second: 0,
@@ -179,6 +182,20 @@ impl Conformance {
     #[inline]
     pub const fn on_octets_up(&mut self, now: Timestamp) {
         self.last_up = now;
+    }
+
+    /// Octets of the client in a WebSocket have been taken in; `cut` when a message has ended with them and a control
+    /// packet has not.
+    pub const fn on_message_end(&mut self, cut: bool, now: Timestamp) {
+        self.cut_short = if cut { now } else { Timestamp::ZERO };
+    }
+
+    /// The server closes while a control packet of the client is not complete although its WebSocket message is.
+    pub fn on_close(&mut self) -> Found {
+        let mut found = Found::NONE;
+        found.client.add_if(self.cut_short != Timestamp::ZERO, Violation::WebSocketShortFrame);
+        self.cut_short = Timestamp::ZERO;
+        found
     }
 
     /// Another connection was accepted with the same client identifier by the same server.
@@ -523,6 +540,9 @@ impl Conformance {
             self.left_open = true;
             found.server.add(Violation::RefusedLeftOpen);
             found.server.add_if(self.empty_id_kept, Violation::EmptyClientIdLeftOpen);
+        }
+        if self.cut_short != Timestamp::ZERO && now.micros_since(self.cut_short) > TO_CLOSE {
+            found = found.with(self.on_close());
         }
         if self.taken_over.is_some_and(|at| now.micros_since(at) > TO_CLOSE) {
             self.taken_over = None;

@@ -1,11 +1,11 @@
 //! MQTT in a WebSocket (section 6).
 
-use picket::alert::Severity::Medium;
+use picket::alert::Severity::{Low, Medium};
 use picket::mqtt::violation::Violation as V;
 
 use crate::case::{Case, Cases};
 use crate::scene::Scene;
-use crate::support::mqtt::{Connect, accepted, disconnect};
+use crate::support::mqtt::{Connect, Publish, accepted, disconnect, long_varint, with_length};
 use crate::support::websocket::{ANSWER, REQUEST, frame};
 
 const PORT: u16 = 8083;
@@ -52,5 +52,22 @@ pub fn add(list: &mut Vec<Case>) {
     Cases::both(V::WebSocketNotAccepted, Medium, ["mqtt311:6.0.0-4", "mqtt5:6.0.0-4"])
         .not_due(|s, _| leaves(session(s, REQUEST, without_protocol(ANSWER), BINARY)))
         .legal(|s, _| leaves(session(s, REQUEST, ANSWER, BINARY)))
+        .into(list);
+    // 4096 octets are announced and a few sent: a broker copied what was not there.
+    Cases::v311(V::WebSocketShortFrame, Low, "cve:CVE-2026-25627")
+        .closed(|s, v| {
+            let publish = with_length(Publish::new(v, "a").payload("xyz"), &long_varint(4096, 2));
+            session(s, REQUEST, ANSWER, BINARY).up(frame(BINARY, Some(MASK), &publish)).server_resets()
+        })
+        .ignored(|s, v| {
+            let publish = with_length(Publish::new(v, "a").payload("xyz"), &long_varint(4096, 2));
+            session(s, REQUEST, ANSWER, BINARY).up(frame(BINARY, Some(MASK), &publish)).waits(40)
+        })
+        // The rest comes in another frame.
+        .legal(|s, v| {
+            let publish = Publish::new(v, "a").payload([b'x'; 60]).encode();
+            let s = session(s, REQUEST, ANSWER, BINARY).up(frame(BINARY, Some(MASK), &publish[..9]));
+            leaves(s.waits(1).up(frame(BINARY, Some(MASK), &publish[9..])).waits(20))
+        })
         .into(list);
 }

@@ -24,6 +24,7 @@
 // ---- core ------------------------------------------------------------------------------------
 pub mod alert;
 pub mod client;
+pub mod coap;
 pub mod decode;
 pub mod detect;
 pub mod engine;
@@ -34,6 +35,7 @@ pub mod frame;
 pub mod host;
 pub mod limits;
 pub mod mqtt;
+pub mod mqttsn;
 pub mod time;
 pub mod tls;
 pub mod websocket;

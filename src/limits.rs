@@ -68,6 +68,12 @@ pub const MQTT_TLS_PORT: u16 = 8883;
 pub const WEBSOCKET_PORTS: [u16; 7] = [80, 8000, 8080, 8083, 8084, 9001, 15675];
 /// Servers with MQTT on an unexpected port that are remembered, so that each is told once.
 pub const UNEXPECTED_SERVERS: usize = 64;
+/// Exchanges of MQTT-SN or CoAP followed at once: sets times ways.
+pub const EXCHANGE_SETS: usize = 256;
+/// Ways of an exchange set.
+pub const EXCHANGE_WAYS: usize = 4;
+/// Every exchange is looked at once in so many seconds.
+pub const EXCHANGE_SWEEP: u64 = 10;
 /// TLS hellos that are being read, all connections together.
 pub const HELLO_SLOTS: usize = 32;
 /// Client ids of our own that can be awaited at once.

@@ -1,12 +1,12 @@
 //! Takes the engine's memory from the heap, once, at start.
 
-use crate::engine::{ClientSlot, ConnectionSlot, HostSlot, IncidentSlot, Memory};
+use crate::engine::{ClientSlot, ConnectionSlot, ExchangeSlot, HostSlot, IncidentSlot, Memory};
 use crate::flow::fragment::{Chunk, FragmentSlot};
 use crate::flow::ring::Buffer;
 use crate::limits::{
     ALIAS_SETS, ALIAS_WAYS, CLIENT_SETS, CLIENT_WAYS, CONNECTION_SETS, CONNECTION_WAYS, DATAGRAM_BYTES,
-    FRAGMENT_CHUNKS, FRAGMENT_SLOTS, HEAD_BYTES, HEAD_SLOTS, HELD_BYTES, HELLO_SLOTS, HOST_SETS, HOST_WAYS,
-    INCIDENTS, RECENT_BYTES,
+    EXCHANGE_SETS, EXCHANGE_WAYS, FRAGMENT_CHUNKS, FRAGMENT_SLOTS, HEAD_BYTES, HEAD_SLOTS, HELD_BYTES,
+    HELLO_SLOTS, HOST_SETS, HOST_WAYS, INCIDENTS, RECENT_BYTES,
 };
 use crate::mqtt::alias::AliasSlot;
 use crate::tls::HelloSlot;
@@ -17,6 +17,8 @@ pub struct OwnedMemory {
     connections: Box<[ConnectionSlot]>,
     connection_tags: Box<[u32]>,
     connection_due: Box<[u32]>,
+    exchanges: Box<[ExchangeSlot]>,
+    exchange_tags: Box<[u32]>,
     hosts: Box<[HostSlot]>,
     host_tags: Box<[u32]>,
     host_due: Box<[u32]>,
@@ -40,12 +42,15 @@ impl OwnedMemory {
     #[must_use]
     pub fn new() -> Self {
         let connections = CONNECTION_SETS * CONNECTION_WAYS;
+        let exchanges = EXCHANGE_SETS * EXCHANGE_WAYS;
         let hosts = HOST_SETS * HOST_WAYS;
         let clients = CLIENT_SETS * CLIENT_WAYS;
         Self {
             connections: taken(ConnectionSlot::EMPTY, connections),
             connection_tags: taken(u32::MAX, connections),
             connection_due: taken(u32::MAX, connections),
+            exchanges: taken(ExchangeSlot::EMPTY, exchanges),
+            exchange_tags: taken(u32::MAX, exchanges),
             hosts: taken(HostSlot::EMPTY, hosts),
             host_tags: taken(u32::MAX, hosts),
             host_due: taken(u32::MAX, hosts),
@@ -71,6 +76,8 @@ impl OwnedMemory {
             connections: &mut self.connections,
             connection_tags: &mut self.connection_tags,
             connection_due: &mut self.connection_due,
+            exchanges: &mut self.exchanges,
+            exchange_tags: &mut self.exchange_tags,
             hosts: &mut self.hosts,
             host_tags: &mut self.host_tags,
             host_due: &mut self.host_due,
@@ -95,6 +102,8 @@ impl OwnedMemory {
         size_of_val(&*self.connections)
             + size_of_val(&*self.connection_tags)
             + size_of_val(&*self.connection_due)
+            + size_of_val(&*self.exchanges)
+            + size_of_val(&*self.exchange_tags)
             + size_of_val(&*self.hosts)
             + size_of_val(&*self.host_tags)
             + size_of_val(&*self.host_due)

@@ -15,7 +15,12 @@ use picket::detect::class::Class;
 use picket::detect::scorer::NoModel;
 use picket::engine::{Engine, ObservedHello, Settings, Sink, Stats};
 use picket::event::Event;
+use picket::features::FeatureVector;
+use picket::features::exchange::EXCHANGE;
+use picket::flow::key::Socket;
+use picket::flow::record::EndReason;
 use picket::memory::OwnedMemory;
+use picket::time::Timestamp;
 use picket::tls::ja4::Ja4;
 
 use support::capture::{Capture, SECOND, START, host};
@@ -259,4 +264,68 @@ fn tls_joined_in_the_middle_is_still_known_by_its_port() {
     }
     let stats = observe(&talk.left_open()).stats;
     assert_eq!((stats.carriers.tls, stats.carriers.tls_skipped_octets), (1, 0));
+}
+
+/// Keeps the rows of exchanges by column name.
+#[derive(Default)]
+struct Rows(Vec<(u16, EndReason, std::collections::BTreeMap<&'static str, f32>)>);
+
+impl Sink for Rows {
+    const WANTS_VECTORS: bool = true;
+
+    fn exchange_vector(
+        &mut self,
+        _: Timestamp,
+        _: Socket,
+        server: Socket,
+        end: EndReason,
+        vector: &FeatureVector,
+    ) {
+        let columns = EXCHANGE.features.iter().map(|feature| feature.name).zip(vector.values);
+        self.0.push((server.port, end, columns.collect()));
+    }
+}
+
+#[test]
+fn datagrams_of_mqttsn_and_coap_become_flow_records() {
+    let mut capture = Capture::default();
+    let mut say = |at: u64, from: (IpAddr, u16), to: (IpAddr, u16), octets: &[u8]| {
+        capture.push(START + at * SECOND, support::capture::datagram(from, to, octets));
+    };
+    let (device, gateway) = ((host(5), 40_000), (host(1), 1884));
+    say(0, device, gateway, b"\x0a\x04\x04\x01\0\x3cdev1");
+    say(0, gateway, device, b"\x03\x05\0");
+    for n in 1..20 {
+        say(n, device, gateway, b"\x09\x0c\x62\0\x01\0\x07hi");
+    }
+    say(20, device, gateway, b"\x7f\x0c\x62\0\x01\0\x07hi");
+    // The gateway answers with CoAP's port as its own: the other end is the client.
+    let (sensor, collector) = ((host(6), 5683), (host(2), 50_000));
+    say(1, collector, sensor, b"\x40\x01\x7d\x34\xbbtemperature");
+    say(1, sensor, collector, b"\x60\x84\x7d\x34");
+    say(2, collector, sensor, b"\x49\x01\0\x01123456789");
+    // On any port by its CONNECT; what else comes over UDP is nobody's business here.
+    let odd = (host(1), 7777);
+    say(3, device, odd, b"\x09\x0c\x62\0\x01\0\x07hi");
+    say(4, device, odd, b"\x0a\x04\x04\x01\0\x3cdev1");
+    say(5, device, odd, b"\x09\x0c\x62\0\x01\0\x07hi");
+    say(90, (host(9), 123), (host(8), 123), b"time");
+    let capture = capture.sorted();
+    let mut memory = OwnedMemory::new();
+    let mut engine = Engine::new(Settings::default(), memory.lend(), NoModel);
+    let mut rows = Rows::default();
+    capture.iter().for_each(|frame| engine.on_frame(&frame, &mut rows));
+    engine.finish(&mut rows);
+    let stats = engine.stats().datagrams;
+    assert_eq!((stats.mqttsn, stats.coap, stats.malformed, stats.exchanges), (24, 3, 2, 3));
+    rows.0.sort_by_key(|(port, ..)| *port);
+    let ends: Vec<_> = rows.0.iter().map(|(port, end, _)| (*port, *end)).collect();
+    assert_eq!(ends, [(1884, EndReason::Idle), (5683, EndReason::Idle), (7777, EndReason::Idle)]);
+    let value = |row: usize, column: &str| rows.0[row].2[column];
+    let of_gateway = ["datagrams_up", "datagrams_down", "connects", "requests", "malformed", "coap"];
+    assert_eq!(of_gateway.map(|column| value(0, column)), [21.0, 1.0, 1.0, 20.0, 1.0, 0.0]);
+    let of_sensor =
+        ["coap", "datagrams_up", "datagrams_down", "requests", "refusals", "confirmable", "malformed"];
+    assert_eq!(of_sensor.map(|column| value(1, column)), [1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 1.0]);
+    assert_eq!(["connects", "requests"].map(|column| value(2, column)), [1.0, 1.0]);
 }

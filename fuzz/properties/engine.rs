@@ -6,11 +6,13 @@ use std::collections::BTreeSet;
 use etherparse::PacketBuilder;
 use picket::alert::{Alert, State};
 use picket::detect::scorer::NoModel;
-use picket::engine::{ClientSlot, ConnectionSlot, Engine, HostSlot, Memory, Settings, Sink, Stats};
+use picket::engine::{
+    ClientSlot, ConnectionSlot, Engine, ExchangeSlot, HostSlot, Memory, Settings, Sink, Stats,
+};
 use picket::flow::fragment::{Chunk, FragmentSlot};
 use picket::flow::ring::Buffer;
 use picket::frame::{Frame, LinkType};
-use picket::limits::{ALIAS_WAYS, CLIENT_WAYS, CONNECTION_WAYS, DATAGRAM_BYTES, HOST_WAYS};
+use picket::limits::{ALIAS_WAYS, CLIENT_WAYS, CONNECTION_WAYS, DATAGRAM_BYTES, EXCHANGE_WAYS, HOST_WAYS};
 use picket::mqtt::alias::AliasSlot;
 use picket::time::Timestamp;
 use picket::tls::HelloSlot;
@@ -60,6 +62,8 @@ fn run(mut input: &[u8]) -> (Watch, Stats) {
         connections: &mut connections,
         connection_tags,
         connection_due,
+        exchanges: &mut vec![ExchangeSlot::EMPTY; EXCHANGE_WAYS],
+        exchange_tags: &mut [0; EXCHANGE_WAYS],
         hosts: &mut hosts,
         host_tags,
         host_due,

@@ -266,6 +266,8 @@ pub enum SchemaName {
     PicketHost,
     /// One vector a connection at its end, and every 10 s while it lives
     PicketConnection,
+    /// One vector a flow record of MQTT-SN or CoAP
+    PicketExchange,
 }
 
 /// `picket alerts`

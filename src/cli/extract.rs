@@ -12,6 +12,7 @@ use crate::engine::{Engine, Sink};
 use crate::error::{ExitError, sysexits};
 use crate::features::FeatureVector;
 use crate::features::connection::CONNECTION;
+use crate::features::exchange::EXCHANGE;
 use crate::features::schema::{HOST, Schema};
 use crate::flow::key::Socket;
 use crate::flow::record::EndReason;
@@ -28,6 +29,7 @@ pub(super) fn run(args: &Extract) -> Result<(), ExitError> {
     let schema = match args.schema {
         SchemaName::PicketHost => &HOST,
         SchemaName::PicketConnection => &CONNECTION,
+        SchemaName::PicketExchange => &EXCHANGE,
     };
     let mut writer = Writer::new(BufWriter::new(io::stdout().lock()), schema, args.output);
     let (_, outcome) = offline::drive(&args.captures, &mut engine, &mut writer);
@@ -81,6 +83,25 @@ impl<W: Write> Writer<W> {
         if self.outcome.is_ok() {
             self.outcome = self.write_row(about, vector);
         }
+    }
+
+    /// A row about two ends.
+    fn between(
+        &mut self,
+        ts: Timestamp,
+        client: Socket,
+        server: Socket,
+        end: Option<EndReason>,
+        vector: &FeatureVector,
+    ) {
+        let socket = |socket: Socket| std::net::SocketAddr::new(socket.addr.ip(), socket.port).to_string();
+        let about = [
+            ("ts", ts.to_string()),
+            ("client", socket(client)),
+            ("server", socket(server)),
+            ("end_reason", end.map_or("", EndReason::name).to_owned()),
+        ];
+        self.row(&about, vector);
     }
 
     fn write_row(&mut self, about: About<'_>, vector: &FeatureVector) -> io::Result<()> {
@@ -145,16 +166,20 @@ impl<W: Write> Sink for Writer<W> {
         vector: &FeatureVector,
     ) {
         if self.schema.name == CONNECTION.name {
-            let socket =
-                |socket: Socket| std::net::SocketAddr::new(socket.addr.ip(), socket.port).to_string();
-            let end = end.map_or("", EndReason::name).to_owned();
-            let about = [
-                ("ts", ts.to_string()),
-                ("client", socket(client)),
-                ("server", socket(server)),
-                ("end_reason", end),
-            ];
-            self.row(&about, vector);
+            self.between(ts, client, server, end, vector);
+        }
+    }
+
+    fn exchange_vector(
+        &mut self,
+        ts: Timestamp,
+        client: Socket,
+        server: Socket,
+        end: EndReason,
+        vector: &FeatureVector,
+    ) {
+        if self.schema.name == EXCHANGE.name {
+            self.between(ts, client, server, Some(end), vector);
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::client::{Client, ClientKey};
 use crate::detect::incident::Incident;
 use crate::flow::connection::Connection;
+use crate::flow::exchange::Exchange;
 use crate::flow::fragment::{Chunk, FragmentSlot};
 use crate::flow::key::FlowKey;
 use crate::flow::ring::Buffer;
@@ -14,6 +15,8 @@ use crate::tls::HelloSlot;
 
 /// A place in the connection table.
 pub type ConnectionSlot = Slot<FlowKey, Connection>;
+/// A place in the table of exchanges.
+pub type ExchangeSlot = Slot<FlowKey, Exchange>;
 /// A place in the host table.
 pub type HostSlot = Slot<HostKey, Host>;
 /// A place in the client table.
@@ -31,6 +34,10 @@ pub struct Memory<'m> {
     pub connection_tags: &'m mut [u32],
     /// See `connection_tags`.
     pub connection_due: &'m mut [u32],
+    /// Exchanges of datagrams.
+    pub exchanges: &'m mut [ExchangeSlot],
+    /// One number per exchange.
+    pub exchange_tags: &'m mut [u32],
     /// Source hosts.
     pub hosts: &'m mut [HostSlot],
     /// Two numbers per host.

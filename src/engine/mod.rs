@@ -17,14 +17,16 @@ mod second;
 mod stats;
 mod tcp;
 mod tls;
+mod udp;
 mod websocket;
 
 pub use carrier::CarrierStats;
 pub use clock::Clock;
 pub use knowledge::Knowledge;
-pub use memory::{ClientSlot, ConnectionSlot, HostSlot, IncidentSlot, Memory};
+pub use memory::{ClientSlot, ConnectionSlot, ExchangeSlot, HostSlot, IncidentSlot, Memory};
 pub use observed::{Observed, ObservedHello};
 pub use stats::Stats;
+pub use udp::DatagramStats;
 
 use core::net::IpAddr;
 
@@ -41,6 +43,7 @@ use crate::features::FeatureVector;
 use crate::features::schema::Schema;
 use crate::flow::connection::Connection;
 use crate::flow::duplicate::Datagrams;
+use crate::flow::exchange::Exchange;
 use crate::flow::fragment::Fragments;
 use crate::flow::key::{Direction, FlowKey, Socket};
 use crate::flow::record::EndReason;
@@ -49,7 +52,7 @@ use crate::flow::stream::Streams;
 use crate::flow::table::{HashKey, Table};
 use crate::frame::Frame;
 use crate::host::{Host, HostKey};
-use crate::limits::{CLIENT_WAYS, CONNECTION_WAYS, HOST_WAYS, MQTT_PORTS, SCORE_BATCH};
+use crate::limits::{CLIENT_WAYS, CONNECTION_WAYS, EXCHANGE_WAYS, HOST_WAYS, MQTT_PORTS, SCORE_BATCH};
 use crate::mqtt::alias::Aliases;
 use crate::mqtt::framer::HeadRing;
 use crate::mqtt::violation::{Violation, table};
@@ -84,6 +87,17 @@ pub trait Sink {
 
     /// The vector of a source host over the windows that end at `ts`.
     fn host_vector(&mut self, _ts: Timestamp, _host: IpAddr, _vector: &FeatureVector) {}
+
+    /// The vector of a flow record of MQTT-SN or CoAP, with the reason why it ends.
+    fn exchange_vector(
+        &mut self,
+        _ts: Timestamp,
+        _client: Socket,
+        _server: Socket,
+        _end: EndReason,
+        _vector: &FeatureVector,
+    ) {
+    }
 
     /// The vector of a connection; with the reason why its flow record ends, unless it goes on.
     fn connection_vector(
@@ -137,6 +151,7 @@ pub struct Engine<'m, S> {
     clock: Clock,
     connections: Table<'m, FlowKey, Connection, CONNECTION_WAYS>,
     connection_due: Schedule<'m>,
+    exchanges: Table<'m, FlowKey, Exchange, EXCHANGE_WAYS>,
     heads: HeadRing<'m>,
     streams: Streams<'m>,
     fragments: Fragments<'m>,
@@ -159,6 +174,7 @@ impl<'m, S: Scorer> Engine<'m, S> {
         let Memory { connections, connection_tags, connection_due, .. } = memory;
         let Memory { hosts, host_tags, host_due, clients, client_tags, .. } = memory;
         let Memory { fragments, fragment_chunks, datagram, .. } = memory;
+        let Memory { exchanges, exchange_tags, .. } = memory;
         let Memory { incidents, heads, hellos, held, recent, aliases, alias_tags, .. } = memory;
         let hosts: Table<'m, HostKey, Host, HOST_WAYS> = Table::new(hosts, host_tags, key);
         let clients: Table<'m, ClientKey, Client, CLIENT_WAYS> = Table::new(clients, client_tags, key);
@@ -166,6 +182,7 @@ impl<'m, S: Scorer> Engine<'m, S> {
             clock: Clock::default(),
             connections: Table::new(connections, connection_tags, key),
             connection_due: Schedule::new(connection_due),
+            exchanges: Table::new(exchanges, exchange_tags, key),
             heads: HeadRing::new(heads),
             streams: Streams::new(held, recent),
             datagrams: Datagrams::NONE,
@@ -227,6 +244,8 @@ impl<'m, S: Scorer> Engine<'m, S> {
                 self.stats.udp += 1;
                 if self.datagrams.note(packet, &udp, self.settings.key, now) {
                     self.stats.duplicates += 1;
+                } else {
+                    self.on_datagram(packet, &udp, now, sink);
                 }
             }
         }

@@ -63,6 +63,7 @@ impl<S: Scorer> Engine<'_, S> {
         let second = self.second;
         let end = Timestamp::from_secs(second + 1);
         self.visit_connections(second, end, sink);
+        self.visit_exchanges(second, end, sink);
         self.visit_hosts(second, end, sink);
         self.knowledge.close_quiet_incidents(end, sink);
     }
@@ -213,13 +214,14 @@ impl<S: Scorer> Engine<'_, S> {
         self.batch.clear();
     }
 
-    /// Ends every connection.
+    /// Ends every connection and every exchange of datagrams.
     pub(super) fn end_all<K: Sink>(&mut self, reason: EndReason, now: Timestamp, sink: &mut K) {
         for index in 0..self.connections.capacity() {
             if let Some(handle) = self.connections.handle_at(index) {
                 self.end_and_remove(handle, reason, now, sink);
             }
         }
+        self.end_exchanges(reason, now, sink);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::carrier::CarrierStats;
 use super::knowledge::Counts;
+use super::udp::DatagramStats;
 use crate::decode::SkipReason;
 use crate::flow::fragment::FragmentStats;
 use crate::flow::stream::StreamStats;
@@ -49,6 +50,8 @@ pub struct Stats {
     pub bad_lengths: u64,
     /// Control packets with at least one violation.
     pub violations: u64,
+    /// What came over UDP.
+    pub datagrams: DatagramStats,
     /// What carried MQTT.
     pub carriers: CarrierStats,
     /// Feature vectors scored by the model.

@@ -2,8 +2,10 @@
 
 use super::FeatureVector;
 use super::schema::{Feature, Schema};
-use crate::flow::connection::Connection;
+use crate::flow::carrier::Carrier;
+use crate::flow::connection::{Connection, Speaks};
 use crate::time::Timestamp;
+use crate::tls::cadence::Cadence;
 
 macro_rules! connection_columns {
     ($($name:literal $unit:literal $value:expr, $doc:literal;)+) => {
@@ -65,6 +67,25 @@ connection_columns! {
     "wildcard_filters" "filters" |c, _| u64::from(c.session.tally.wildcards), "of these, with wildcards";
     "pings" "packets" |c, _| u64::from(c.session.tally.pings), "PINGREQ";
     "violations" "events" |c, _| u64::from(c.session.tally.violations), "breaches of the standard by the client";
+    "websocket" "flag" |c, _| u64::from(matches!(c.carrier, Carrier::WebSocket(_))), "control packets in a WebSocket";
+    "encrypted" "flag" |c, _| u64::from(c.session.speaks == Speaks::Encrypted), "MQTT in TLS: only sizes and times are seen";
+    "records_up" "records" |c, _| cadence(c, |k| k.records[0].into()), "TLS records with application data by the client";
+    "records_down" "records" |c, _| cadence(c, |k| k.records[1].into()), "TLS records with application data by the server";
+    "record_max_up" "octets" |c, _| cadence(c, |k| k.longest[0].into()), "longest of the client's";
+    "record_max_down" "octets" |c, _| cadence(c, |k| k.longest[1].into()), "longest of the server's";
+    "record_first_up" "octets" |c, _| cadence(c, |k| k.connect.into()), "the client's first, which holds its CONNECT";
+    "bare_records" "records" |c, _| cadence(c, |k| k.pings.into()), "records as short as a PINGREQ, answered by one as short";
+    "bare_interval_min" "ms" |c, _| cadence(c, |k| k.ping_interval[0].into()), "shortest time between two of these";
+    "bare_interval_max" "ms" |c, _| cadence(c, |k| k.ping_interval[1].into()), "longest of these times";
+    "refused_by_shape" "flag" |c, _| u64::from(matches!(&c.carrier, Carrier::Tls(tls) if tls.was_refused())), "ended like a refused login";
+}
+
+/// Something of the records of a connection with MQTT in TLS; 0 of any other.
+fn cadence(connection: &Connection, value: impl Fn(&Cadence) -> u64) -> u64 {
+    match &connection.carrier {
+        Carrier::Tls(tls) => value(tls.cadence()),
+        _ => 0,
+    }
 }
 
 fn published(connection: &Connection) -> u32 {

@@ -1,6 +1,7 @@
 //! From counters to rows of numbers. No address, port, TTL, checksum, link type, TCP window or timestamp is ever a column.
 
 pub mod connection;
+pub mod exchange;
 pub mod schema;
 
 use crate::limits::MAX_FEATURES;

@@ -4,6 +4,7 @@ pub mod anomaly;
 pub mod carrier;
 pub mod connection;
 pub mod duplicate;
+pub mod exchange;
 pub mod fragment;
 pub mod journal;
 pub mod key;

@@ -143,6 +143,12 @@ impl Tls {
         &self.cadence
     }
 
+    /// Whether it was seen to end like a refused login.
+    #[must_use]
+    pub const fn was_refused(&self) -> bool {
+        self.refusal_taken
+    }
+
     /// Whether a connection that the server closes now, at a time in milliseconds, looks like a refused login. Says so once.
     pub fn take_refusal(&mut self, now: u32) -> bool {
         let refused = !self.refusal_taken && self.cadence.looks_refused(self.version, self.cipher, now);

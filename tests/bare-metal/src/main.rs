@@ -10,12 +10,12 @@ use core::hint::black_box;
 use picket::alert::Alert;
 use picket::detect::class::Class;
 use picket::detect::scorer::NoModel;
-use picket::engine::{ClientSlot, ConnectionSlot, Engine, HostSlot, IncidentSlot, Memory, Settings, Sink};
+use picket::engine::{ClientSlot, ConnectionSlot, Engine, ExchangeSlot, HostSlot, IncidentSlot, Memory, Settings, Sink};
 use picket::features::FeatureVector;
 use picket::flow::fragment::{Chunk, FragmentSlot};
 use picket::flow::ring::Buffer;
 use picket::frame::{Frame, LinkType};
-use picket::limits::{ALIAS_WAYS, CLIENT_WAYS, CONNECTION_WAYS, DATAGRAM_BYTES, HEAD_BYTES, HOST_WAYS};
+use picket::limits::{ALIAS_WAYS, CLIENT_WAYS, CONNECTION_WAYS, DATAGRAM_BYTES, EXCHANGE_WAYS, HEAD_BYTES, HOST_WAYS};
 use picket::mqtt::alias::AliasSlot;
 use picket::time::Timestamp;
 
@@ -41,6 +41,8 @@ struct Arrays {
     connections: [ConnectionSlot; CONNECTION_WAYS],
     connection_tags: [u32; CONNECTION_WAYS],
     connection_due: [u32; CONNECTION_WAYS],
+    exchanges: [ExchangeSlot; EXCHANGE_WAYS],
+    exchange_tags: [u32; EXCHANGE_WAYS],
     hosts: [HostSlot; HOST_WAYS],
     host_tags: [u32; HOST_WAYS],
     host_due: [u32; HOST_WAYS],
@@ -62,6 +64,8 @@ impl Arrays {
         connections: [ConnectionSlot::EMPTY; CONNECTION_WAYS],
         connection_tags: [0; CONNECTION_WAYS],
         connection_due: [0; CONNECTION_WAYS],
+        exchanges: [ExchangeSlot::EMPTY; EXCHANGE_WAYS],
+        exchange_tags: [0; EXCHANGE_WAYS],
         hosts: [HostSlot::EMPTY; HOST_WAYS],
         host_tags: [0; HOST_WAYS],
         host_due: [0; HOST_WAYS],
@@ -102,6 +106,8 @@ pub extern "C" fn _start() -> ! {
         connections: &mut arrays.connections,
         connection_tags: &mut arrays.connection_tags,
         connection_due: &mut arrays.connection_due,
+        exchanges: &mut arrays.exchanges,
+        exchange_tags: &mut arrays.exchange_tags,
         hosts: &mut arrays.hosts,
         host_tags: &mut arrays.host_tags,
         host_due: &mut arrays.host_due,

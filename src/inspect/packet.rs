@@ -39,7 +39,7 @@ pub fn fields(seen: &Observed<'_, '_>, user_names: bool) -> Vec<Field> {
         Body::Connect(connect) => of_connect(connect, user_names, &mut fields),
         Body::ConnAck(Some(ack)) => of_connack(ack, seen.version, &mut fields),
         Body::ConnAck(None) | Body::Bare => {}
-        Body::Publish(publish) => of_publish(publish, &mut fields),
+        Body::Publish(publish) => of_publish(publish, seen.topic, &mut fields),
         Body::Subscribe(filters) => of_filters(filters, true, seen.version, &mut fields),
         Body::Unsubscribe(filters) => of_filters(filters, false, seen.version, &mut fields),
         Body::Ack(ack) => of_ack(packet_type, ack, seen.version, &mut fields),
@@ -100,9 +100,14 @@ fn of_connack(ack: &ConnAck<'_>, version: Version, fields: &mut Vec<Field>) {
     of_properties(&ack.properties, fields);
 }
 
-fn of_publish(publish: &Publish<'_>, fields: &mut Vec<Field>) {
+/// `resolved` is the topic that an alias stands for.
+fn of_publish(publish: &Publish<'_>, resolved: &[u8], fields: &mut Vec<Field>) {
     if let Some(topic) = publish.topic {
-        fields.push(("topic", Value::text(topic)));
+        let by_alias = topic.is_empty() && !resolved.is_empty();
+        fields.push(("topic", Value::text(if by_alias { resolved } else { topic })));
+        if by_alias {
+            fields.push(("by_alias", Value::Flag(true)));
+        }
     }
     fields.push(("qos", Value::Number(publish.qos.into())));
     fields.push(("dup", Value::Flag(publish.dup)));

@@ -258,7 +258,7 @@ impl Sink for Summary {
                 let up = seen.direction == Direction::ToServer;
                 client.published += u64::from(up);
                 client.delivered += u64::from(!up);
-                self.publish(&publish, up, octets);
+                self.publish(&publish, seen.topic, up, octets);
             }
             _ => {}
         }
@@ -290,10 +290,7 @@ impl Summary {
         self.clients.at(&name, 1, || name.clone())
     }
 
-    fn publish(&mut self, publish: &Publish<'_>, up: bool, octets: u64) {
-        let Some(topic) = publish.topic else {
-            return;
-        };
+    fn publish(&mut self, publish: &Publish<'_>, topic: &[u8], up: bool, octets: u64) {
         let topic = topic.get(..TOPIC_OCTETS).unwrap_or(topic);
         let figures = self.topics.at(topic, 1, || topic.into());
         figures.messages += 1;

@@ -118,6 +118,10 @@ impl<S: Scorer> Engine<'_, S> {
                 connection.phase = Phase::Open;
                 connection.doubted_end = false;
             }
+            if core::mem::take(&mut drains) {
+                // What it acknowledges came before what it says.
+                self.drain(handle, direction.reverse(), Some(segment.ack), now, sink);
+            }
             self.on_payload(handle, direction, segment, now, sink);
             if let Some(old) = self.knowledge.taken_over.take() {
                 self.on_taken_over(old, now);

@@ -5,7 +5,7 @@
 //! again where the octets from the start of a segment tile into plausible packets.
 
 use super::field::{Varint, varint};
-use super::packet::{RawPacket, is_plausible};
+use super::packet::{RawPacket, has_valid_flags, is_plausible, is_recognised};
 use crate::flow::ring::{Ring, Ticket};
 use crate::limits::HEAD_BYTES;
 
@@ -31,8 +31,8 @@ enum State {
     Head(Waiting),
     /// In a packet that was handed on already.
     Skip { missing: u32 },
-    /// Boundaries lost.
-    Lost,
+    /// Boundaries lost; with the first octets of what may be a fixed header that was split (0 to 4 of them).
+    Lost { octets: [u8; 4], len: u8 },
 }
 
 /// A packet that is not complete.
@@ -54,17 +54,18 @@ pub struct Framer {
 }
 
 const BOUNDARY: State = State::Header { octets: [0; 4], len: 0 };
+const LOST: State = State::Lost { octets: [0; 4], len: 0 };
 
 impl Framer {
     /// At the start of a connection.
     pub const AT_START: Self = Self { state: BOUNDARY };
     /// Joined in the middle.
-    pub const IN_THE_MIDDLE: Self = Self { state: State::Lost };
+    pub const IN_THE_MIDDLE: Self = Self { state: LOST };
 
     /// Whether boundaries are lost at the moment.
     #[must_use]
     pub fn is_lost(&self) -> bool {
-        self.state == State::Lost
+        matches!(self.state, State::Lost { .. })
     }
 
     /// Whether a control packet has begun that has not ended.
@@ -85,7 +86,8 @@ impl Framer {
                 State::Header { octets: kept, len } => self.in_header(kept, len, octets, ring, found),
                 State::Head(waiting) => self.in_head(waiting, octets, ring, found),
                 State::Skip { missing } => self.in_skip(missing, octets),
-                State::Lost => self.resynchronise(octets, found),
+                State::Lost { len: 0, .. } => self.resynchronise(octets, found),
+                State::Lost { octets: kept, len } => self.resynchronise_split(kept, len, octets, found),
             };
         }
     }
@@ -102,10 +104,16 @@ impl Framer {
                 match missing.checked_sub(len) {
                     Some(0) => BOUNDARY,
                     Some(missing) => State::Skip { missing },
-                    None => State::Lost,
+                    None => LOST,
                 }
             }
-            State::Skip { .. } | State::Header { .. } | State::Lost => State::Lost,
+            State::Lost { len: kept, .. } => {
+                if kept > 0 {
+                    found(Item::Skipped(kept.into()));
+                }
+                LOST
+            }
+            State::Skip { .. } | State::Header { .. } => LOST,
         };
     }
 
@@ -138,7 +146,7 @@ impl Framer {
             }
             Varint::TooLong => {
                 found(Item::BadLength);
-                self.state = State::Lost;
+                self.state = LOST;
                 // What else is in this segment cannot be placed.
                 found(Item::Skipped(count(octets.len())));
                 &[]
@@ -176,7 +184,7 @@ impl Framer {
             }
             Varint::TooLong => {
                 found(Item::BadLength);
-                self.state = State::Lost;
+                self.state = LOST;
                 found(Item::Skipped(count(octets.len())));
                 &[]
             }
@@ -255,22 +263,64 @@ impl Framer {
     /// Looks whether this segment begins at a boundary; if not, it is passed over.
     #[cold]
     fn resynchronise<'o>(&mut self, octets: &'o [u8], found: &mut impl FnMut(Item<'_>)) -> &'o [u8] {
-        if tiles(octets) {
+        if tiles(octets, 0) {
             self.state = BOUNDARY;
-            octets
+            return octets;
+        }
+        let mut kept = [0; 4];
+        if octets.len() <= kept.len() && may_begin_header(octets) {
+            // Too little to tell: the next octets will.
+            let mut len = 0;
+            for (to, from) in kept.iter_mut().zip(octets) {
+                *to = *from;
+                len += 1;
+            }
+            self.state = State::Lost { octets: kept, len };
         } else {
             found(Item::Skipped(count(octets.len())));
-            &[]
         }
+        &[]
+    }
+
+    /// The same with the first octets of what may be a fixed header, from a segment before.
+    #[cold]
+    fn resynchronise_split<'o>(
+        &mut self,
+        kept: [u8; 4],
+        len: u8,
+        octets: &'o [u8],
+        found: &mut impl FnMut(Item<'_>),
+    ) -> &'o [u8] {
+        let mut header = [0; 5];
+        let begun = kept.iter().take(len.into());
+        let filled = header.iter_mut().zip(begun.chain(octets)).map(|(to, from)| *to = *from).count();
+        let [first, length @ ..] = header;
+        let fits = match varint(length.get(..filled.saturating_sub(1)).unwrap_or_default()) {
+            Varint::Value { value, len: length_octets } if is_plausible(first, value) => {
+                let begins = (1 + usize::from(length_octets)).saturating_sub(len.into());
+                let body = octets.get(begins..).unwrap_or_default();
+                match body.get(value as usize..) {
+                    Some(next) => tiles(next, 1),
+                    None => is_recognised(first, value, body),
+                }
+            }
+            _ => false,
+        };
+        if fits {
+            self.state = State::Header { octets: kept, len };
+        } else {
+            found(Item::Skipped(len.into()));
+            self.state = LOST;
+        }
+        octets
     }
 }
 
-/// Whether the octets are plausible control packets one after another, the last of which may run on.
+/// Whether the octets are plausible control packets one after another, `headers` of them before; the last may run on.
 ///
-/// A header alone proves little (one random octet pair in ten passes), so unless the packets end exactly at the
-/// end of the octets, at least two headers must be plausible.
-fn tiles(mut octets: &[u8]) -> bool {
-    let mut headers = 0u32;
+/// A header alone proves little (one random octet pair in ten passes), so unless the packets end exactly at the end of
+/// the octets, at least two headers must be plausible, or the one that runs on be known by what stands behind it.
+fn tiles(mut octets: &[u8], mut headers: u32) -> bool {
     while let Some((first, rest)) = octets.split_first() {
         let Varint::Value { value, len } = varint(rest) else {
             return headers >= 2;
@@ -279,8 +329,9 @@ fn tiles(mut octets: &[u8]) -> bool {
             return false;
         }
         headers += 1;
-        let Some(next) = rest.get(usize::from(len) + value as usize..) else {
-            return headers >= 2;
+        let body = rest.get(usize::from(len)..).unwrap_or_default();
+        let Some(next) = body.get(value as usize..) else {
+            return headers >= 2 || is_recognised(*first, value, body);
         };
         octets = next;
         // A long tiling proves enough; the work stays bounded.
@@ -289,6 +340,13 @@ fn tiles(mut octets: &[u8]) -> bool {
         }
     }
     headers > 0
+}
+
+/// Whether so few octets could be the beginning of a fixed header.
+fn may_begin_header(octets: &[u8]) -> bool {
+    octets.split_first().is_some_and(|(first, length)| {
+        has_valid_flags(*first) && length.iter().all(|octet| octet & 0x80 != 0)
+    })
 }
 
 /// Lengths of slices of a segment fit easily.
@@ -389,6 +447,38 @@ mod tests {
         assert_eq!(seen.len(), 2);
         assert_eq!(seen[1], Seen::Packet(0xc0, 0, vec![]));
         assert!(!framer.is_lost());
+    }
+
+    #[test]
+    fn joined_where_a_header_is_split_or_a_message_runs_on() {
+        // The first octet of a CONNACK came in a segment of its own.
+        let mut framer = Framer::IN_THE_MIDDLE;
+        let seen = frame_up(&mut framer, &[b"\x20", b"\x02\0\0", b"\xd0\0"]);
+        assert_eq!(seen, [Seen::Packet(0x20, 2, vec![0, 0]), Seen::Packet(0xd0, 0, vec![])]);
+        // It was none.
+        let mut framer = Framer::IN_THE_MIDDLE;
+        let seen = frame_up(&mut framer, &[b"\x20", b" of text", b"\xd0\0"]);
+        assert_eq!(seen, [Seen::Skipped(1), Seen::Skipped(8), Seen::Packet(0xd0, 0, vec![])]);
+        // A message longer than a segment is known by its topic.
+        let message = encode(0x30, &[&b"\0\x03a/b"[..], &[0xff; 3000]].concat());
+        let mut framer = Framer::IN_THE_MIDDLE;
+        let seen = frame_up(&mut framer, &[&message[..1400], &message[1400..], b"\xd0\0"]);
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        let mut framer = Framer::IN_THE_MIDDLE;
+        let head = &message[..1];
+        let seen = frame_up(&mut framer, &[head, &message[1..1400], &message[1400..], b"\xd0\0"]);
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        // Text that begins like a message has no such topic.
+        let mut framer = Framer::IN_THE_MIDDLE;
+        assert_eq!(frame_up(&mut framer, &[b"0.123456789 and so on"]), [Seen::Skipped(21)]);
+        // A gap ends the waiting.
+        let (mut buffers, mut seen) = (vec![Buffer::EMPTY; 4], Vec::new());
+        let mut ring = Ring::new(&mut buffers);
+        let mut framer = Framer::IN_THE_MIDDLE;
+        framer.push(b"\x20", &mut ring, &mut |item| seen.push(note(item)));
+        framer.gap(7, &mut ring, &mut |item| seen.push(note(item)));
+        framer.push(b"\x02\0\0", &mut ring, &mut |item| seen.push(note(item)));
+        assert_eq!(seen, [Seen::Skipped(1), Seen::Skipped(3)]);
     }
 
     #[test]

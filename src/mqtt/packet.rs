@@ -148,6 +148,35 @@ pub fn is_plausible(first: u8, remaining_length: u32) -> bool {
     }
 }
 
+/// Whether an octet could be the first of a control packet, by its type and flags.
+#[must_use]
+pub fn has_valid_flags(first: u8) -> bool {
+    let packet_type = PacketType::of(first);
+    packet_type != PacketType::Reserved
+        && packet_type.fixed_flags().is_none_or(|expected| expected == first & 0x0f)
+}
+
+/// Whether a packet that runs on behind the octets at hand is known by those: a PUBLISH by a topic of printable text
+/// without wildcards, a CONNECT by the name of the protocol.
+#[must_use]
+pub fn is_recognised(first: u8, remaining_length: u32, head: &[u8]) -> bool {
+    let mut fields = Fields::new(head, remaining_length);
+    let Some(text) = fields.binary() else {
+        return false;
+    };
+    match PacketType::of(first) {
+        PacketType::Connect => matches!(text, b"MQTT" | b"MQIsdp"),
+        PacketType::Publish => {
+            !text.is_empty()
+                && fields.remaining() >= if first & 0x06 == 0 { 0 } else { 2 }
+                && core::str::from_utf8(text).is_ok_and(|topic| {
+                    topic.chars().all(|c| !c.is_control() && !matches!(c, '#' | '+' | '\u{fffd}'))
+                })
+        }
+        _ => false,
+    }
+}
+
 /// A control packet as the framer found it: fixed header and as much of the rest as was kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RawPacket<'a> {

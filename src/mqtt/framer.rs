@@ -74,7 +74,7 @@ impl Framer {
         match self.state {
             State::Header { len, .. } => len > 0,
             State::Head(_) | State::Skip { .. } => true,
-            State::Lost => false,
+            State::Lost { .. } => false,
         }
     }
 

@@ -6,7 +6,9 @@
 mod metric;
 mod pipeline;
 mod publisher;
+mod sessions;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -27,6 +29,7 @@ use crate::store::socket::Server;
 use crate::store::{Store, StoreConfig, StoreError};
 use crate::time::Timestamp;
 use pipeline::{OwnClients, Pipeline};
+use sessions::Sessions;
 
 /// How long an orderly end may take.
 const SHUTDOWN: Duration = Duration::from_secs(2);
@@ -81,8 +84,16 @@ pub fn run(config: &Config) -> Result<(), ExitError> {
         ExitError::new(sysexits::SOFTWARE, format!("run: no random numbers from the system: {error}"))
     })?;
     log::info!("watching {} as sensor {}", names(config), config.sensor());
-    let pipeline =
-        Pipeline { source, stop, own, intake, handle, board, metrics_every: config.publish().metrics_every };
+    let pipeline = Pipeline {
+        source,
+        stop,
+        own,
+        intake,
+        handle,
+        board,
+        metrics_every: config.publish().metrics_every,
+        sessions: config.status_socket().and_then(Path::parent).map(Sessions::open),
+    };
     let outcome = match model {
         Some(model) => pipeline.run(engine_settings, model, &delivery),
         None => pipeline.run(engine_settings, NoModel, &delivery),

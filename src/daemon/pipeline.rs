@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::metric::EngineCounters;
+use super::sessions::Sessions;
 use crate::alert::Alert;
 use crate::capture::{Event, FrameSource as _, InterfaceStatus, LiveSource, State};
 use crate::detect::scorer::Scorer;
@@ -50,6 +51,8 @@ pub(super) struct Pipeline {
     pub(super) handle: Handle,
     pub(super) board: Board,
     pub(super) metrics_every: Duration,
+    /// Where there is a folder for it.
+    pub(super) sessions: Option<Sessions>,
 }
 
 impl Sink for Intake {
@@ -75,8 +78,9 @@ impl Pipeline {
             let now = match self.source.next_frame()? {
                 Event::Frame(frame) => {
                     self.own.tell(&mut engine);
+                    let ts = frame.ts;
                     engine.on_frame(&frame, &mut self.intake);
-                    frame.ts
+                    ts
                 }
                 Event::Idle(now) => {
                     engine.on_tick(now, &mut self.intake);
@@ -88,6 +92,10 @@ impl Pipeline {
             };
             let Some(due) = duties.due(now) else { continue };
             self.intake.settle();
+            if let Some(sessions) = &mut self.sessions {
+                sessions.resume(&mut engine, now);
+                sessions.keep(&engine, now);
+            }
             self.post_capture_health();
             if !delivery.is_alive() {
                 return Err(ExitError::new(sysexits::SOFTWARE, "run: the delivery thread has ended")
@@ -102,6 +110,9 @@ impl Pipeline {
             }
         }
         log::info!("stopping");
+        if let Some(sessions) = &mut self.sessions {
+            sessions.save(&engine, Timestamp::from_secs(duties.last));
+        }
         engine.stop(&mut self.intake);
         Ok(())
     }

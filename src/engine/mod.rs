@@ -13,6 +13,7 @@ mod memory;
 mod mqtt;
 mod observed;
 mod oddity;
+mod resume;
 mod second;
 mod stats;
 mod tcp;
@@ -25,6 +26,7 @@ pub use clock::Clock;
 pub use knowledge::Knowledge;
 pub use memory::{ClientSlot, ConnectionSlot, ExchangeSlot, HostSlot, IncidentSlot, Memory};
 pub use observed::{Observed, ObservedHello};
+pub use resume::{OpenAlias, OpenSession};
 pub use stats::Stats;
 pub use udp::DatagramStats;
 

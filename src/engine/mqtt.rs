@@ -188,7 +188,7 @@ impl Knowledge<'_> {
         let topic = publish.topic?;
         if !topic.is_empty() {
             let hash = self.key.hash_bytes(topic);
-            self.aliases.set(key, topic, hash, talk.now);
+            self.aliases.set(key, Alias::new(topic, hash, (client, server, talk.opened)), talk.now);
             return None;
         }
         let known = self.aliases.get(&key, talk.now).cloned();

@@ -180,6 +180,21 @@ impl<'m, K: Eq + Hash + Copy, V: Worth, const WAYS: usize> Table<'m, K, V, WAYS>
         slot.entry.as_mut().map(|(k, v)| (&*k, v))
     }
 
+    /// The entry behind a handle, to look at.
+    #[must_use]
+    pub fn peek(&self, handle: Handle) -> Option<(&K, &V)> {
+        let slot = self.slots.get(handle.index())?;
+        if slot.generation != handle.generation {
+            return None;
+        }
+        slot.entry.as_ref().map(|(k, v)| (k, v))
+    }
+
+    /// Every entry, in no order that means anything.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.slots.iter().filter_map(|slot| slot.entry.as_ref()).map(|(k, v)| (k, v))
+    }
+
     /// Marks the entry behind a handle as used.
     #[inline]
     pub fn touch(&mut self, handle: Handle, now: Timestamp) {

@@ -4,7 +4,7 @@ use core::hash::{Hash, Hasher};
 
 use heapless::Vec;
 
-use crate::flow::key::Direction;
+use crate::flow::key::{Direction, Socket};
 use crate::flow::table::{HashKey, Slot, Table, Worth};
 use crate::limits::{ALIAS_TOPIC_BYTES, ALIAS_WAYS};
 use crate::time::Timestamp;
@@ -37,6 +37,22 @@ pub struct Alias {
     pub len: usize,
     /// The keyed hash of all of it.
     pub hash: u64,
+    /// Who opened the connection.
+    pub client: Socket,
+    /// Who was connected to.
+    pub server: Socket,
+    /// When its first segment was seen.
+    pub opened: Timestamp,
+}
+
+impl Alias {
+    /// For a topic with its keyed hash, on that connection.
+    #[must_use]
+    pub fn new(topic: &[u8], hash: u64, (client, server, opened): (Socket, Socket, Timestamp)) -> Self {
+        let kept = topic.get(..ALIAS_TOPIC_BYTES).unwrap_or(topic);
+        let len = topic.len();
+        Self { topic: Vec::from_slice(kept).unwrap_or_default(), len, hash, client, server, opened }
+    }
 }
 
 impl Worth for Alias {
@@ -64,9 +80,7 @@ impl<'m> Aliases<'m> {
     }
 
     /// From now on the alias stands for this topic.
-    pub fn set(&mut self, key: AliasKey, topic: &[u8], hash: u64, now: Timestamp) {
-        let kept = topic.get(..ALIAS_TOPIC_BYTES).unwrap_or(topic);
-        let alias = Alias { topic: Vec::from_slice(kept).unwrap_or_default(), len: topic.len(), hash };
+    pub fn set(&mut self, key: AliasKey, alias: Alias, now: Timestamp) {
         if let Some(handle) = self.table.find(&key, now)
             && let Some((_, known)) = self.table.at(handle)
         {
@@ -80,6 +94,11 @@ impl<'m> Aliases<'m> {
     pub fn get(&mut self, key: &AliasKey, now: Timestamp) -> Option<&Alias> {
         let handle = self.table.find(key, now)?;
         self.table.at(handle).map(|(_, alias)| &*alias)
+    }
+
+    /// Every one.
+    pub fn iter(&self) -> impl Iterator<Item = (&AliasKey, &Alias)> {
+        self.table.iter()
     }
 
     /// Whether one that is missing was never set.
@@ -100,14 +119,15 @@ mod tests {
         let mut aliases = Aliases::new(&mut slots, &mut tags, HashKey(1, 2));
         let now = Timestamp::ZERO;
         let key = |connection, direction| AliasKey { connection, direction, alias: 1 };
-        aliases.set(key(1, Direction::ToServer), b"a", 7, now);
-        aliases.set(key(1, Direction::ToServer), b"bb", 8, now);
-        let alias = aliases.get(&key(1, Direction::ToServer), now).unwrap();
-        assert_eq!((alias.topic.as_slice(), alias.len, alias.hash), (&b"bb"[..], 2, 8));
+        let alias = |topic: &[u8], hash| Alias::new(topic, hash, (Socket::default(), Socket::default(), now));
+        aliases.set(key(1, Direction::ToServer), alias(b"a", 7), now);
+        aliases.set(key(1, Direction::ToServer), alias(b"bb", 8), now);
+        let known = aliases.get(&key(1, Direction::ToServer), now).unwrap();
+        assert_eq!((known.topic.as_slice(), known.len, known.hash), (&b"bb"[..], 2, 8));
         assert!(aliases.get(&key(1, Direction::ToClient), now).is_none());
         assert!(aliases.get(&key(2, Direction::ToServer), now).is_none() && aliases.is_complete());
         for connection in 2..20 {
-            aliases.set(key(connection, Direction::ToServer), &[b'x'; 900], 9, now);
+            aliases.set(key(connection, Direction::ToServer), alias(&[b'x'; 900], 9), now);
         }
         assert!(!aliases.is_complete());
         let kept = aliases.get(&key(19, Direction::ToServer), now).unwrap();

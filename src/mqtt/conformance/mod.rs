@@ -523,6 +523,17 @@ impl Conformance {
         broken.with(self.flights[0].request(request, subscribes, seconds(seen.now)))
     }
 
+    /// The server closes: on a client that was silent for too long.
+    pub fn on_server_closes(&self, now: Timestamp) -> Found {
+        let mut found = Found::NONE;
+        if self.keep_alive > 0 && self.connected && self.stage == Stage::Accepted {
+            self.check_keep_alive(now, &mut found);
+            // It does not keep it any longer.
+            found.server = Violations::NONE;
+        }
+        found
+    }
+
     /// What time alone shows, on a connection that is open; asked every few seconds.
     pub fn on_time(&mut self, now: Timestamp) -> Found {
         let mut found = Found::NONE;

@@ -82,6 +82,13 @@ impl Address {
         Self(u128::from_be_bytes(octets))
     }
 
+    /// The four octets of an IPv4 address as one number.
+    #[must_use]
+    #[inline]
+    pub const fn as_v4(self) -> Option<u32> {
+        if self.0 >> 32 == 0xffff { Some((self.0 & 0xffff_ffff) as u32) } else { None }
+    }
+
     /// As the standard library's type; mapped addresses become IPv4.
     #[must_use]
     pub fn ip(self) -> IpAddr {

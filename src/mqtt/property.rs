@@ -288,6 +288,12 @@ fn parse_some<'a>(
     }
 }
 
+/// Notes a variable byte integer that is longer than it need be.
+fn note_length(value: u32, octets: usize, violations: &mut Violations) {
+    let minimal = u8::try_from(octets).is_ok_and(|octets| is_minimal(value, octets));
+    violations.add_if(!minimal, Violation::NonMinimalLength);
+}
+
 /// Reads one property; `None` when it cannot be read, and with it all that follow.
 fn read_one<'a>(
     place: Place,
@@ -295,7 +301,9 @@ fn read_one<'a>(
     into: &mut Properties<'a>,
     violations: &mut Violations,
 ) -> Option<()> {
+    let before = fields.remaining();
     let number = fields.varint()?;
+    note_length(number, before - fields.remaining(), violations);
     let Some(id) = PropertyId::from_number(number) else {
         violations.add(Violation::PropertyMisplaced);
         violations.add_if(place == Place::Will, Violation::WillProperties);
@@ -303,7 +311,11 @@ fn read_one<'a>(
         *fields = Fields::new(&[], 0);
         return Some(());
     };
+    let before = fields.remaining();
     let value = value(id.kind(), fields)?;
+    if let (Kind::VarintNotZero, Value::Integer(number)) = (id.kind(), value) {
+        note_length(number, before - fields.remaining(), violations);
+    }
     into.count += 1;
     if id.places() & place as u16 == 0 {
         violations.add(Violation::PropertyMisplaced);
@@ -421,6 +433,8 @@ mod tests {
             (&[9, 0x01, 1], Violation::PropertyLength),
             (&[0x80], Violation::PropertyLength),
             (&[0x82, 0x00, 0x01, 1], Violation::NonMinimalLength),
+            (&[0x03, 0x81, 0x00, 1], Violation::NonMinimalLength),
+            (&[0x03, 0x0b, 0x85, 0x00], Violation::NonMinimalLength),
             (&[0x80, 0x80, 0x80, 0x80, 0x01], Violation::PropertyVarint),
             (b"\x05\x08\0\x02a#", Violation::ResponseTopicWildcard),
             (b"\x04\x08\0\x01\xff", Violation::ResponseTopicUtf8),

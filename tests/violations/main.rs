@@ -12,6 +12,7 @@
 
 mod case;
 mod cases;
+mod document;
 mod scene;
 #[path = "../support/mod.rs"]
 mod support;
@@ -24,6 +25,7 @@ use picket::capture::{Event as Next, FileSource, FrameSource as _};
 use picket::detect::scorer::NoModel;
 use picket::engine::{Engine, Settings, Sink};
 use picket::event::{Event, Reaction};
+use picket::flow::key::Direction;
 use picket::memory::OwnedMemory;
 use picket::mqtt::violation::Row;
 use picket::mqtt::violation::table::ROWS;
@@ -101,13 +103,24 @@ fn the_captures_are_those_of_the_cases() {
 }
 
 #[test]
-#[ignore = "writes the captures"]
+#[ignore = "writes the captures and the page"]
 fn regenerate() {
     let _ = fs::remove_dir_all(folder());
     fs::create_dir_all(folder()).unwrap();
     for case in all() {
         case.capture().write(&folder().join(case.file()));
     }
+    fs::write(page_file(), document::page()).unwrap();
+}
+
+fn page_file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/violations.md")
+}
+
+#[test]
+fn the_page_is_that_of_the_table() {
+    let kept = fs::read_to_string(page_file()).unwrap();
+    assert!(kept == document::page(), "regenerate docs/violations.md");
 }
 
 /// Each file, replayed, gives the events of its case and no others, each with what the other end did about it.
@@ -121,6 +134,8 @@ fn each_capture_gives_the_events_of_its_case() {
             let row = ROWS.iter().find(its).unwrap();
             assert!([row.v311, row.v5, row.cves].concat().contains(&event.name), "{event:?}");
             assert_eq!(event.server.addr.ip(), host(1));
+            let side = if event.direction == Direction::ToClient { "server" } else { "client" };
+            assert!([side, "either"].contains(&document::culprit(row.violation)), "{event:?}");
         }
         for (place, example) in case.examples.iter().enumerate() {
             let of_play = |event: &&Event| Case::place_of(event.ts.as_micros()) == place;

@@ -3,6 +3,7 @@
 //! [`table`] is the one source: the enum, the names of the events, `docs/violations.md` and the cases of
 //! `tests/violations` all follow from it.
 
+pub mod cve;
 pub mod table;
 
 pub use table::Violation;

@@ -93,7 +93,7 @@ violations! {
     UserNameUtf8: ["3.1.3-11"] ["3.1.3-12"] [] Medium Note "user name not UTF-8";
     IdentityWildcard: [] [] ["CVE-2017-7650"] Medium Note "wildcard in client identifier or user name";
     MalformedConnect: [] [] ["CVE-2017-7654" "CVE-2021-34431"] Medium Note "malformed CONNECT";
-    HugeBeforeAccept: [] [] ["CVE-2017-7651" "CVE-2021-22116" "CVE-2021-33175" "CVE-2021-33176"] High Packet "Remaining Length over 64 KiB before the session is accepted";
+    HugeBeforeAccept: [] [] ["CVE-2017-7651" "CVE-2021-33175"] High Packet "Remaining Length over 64 KiB before the session is accepted";
     ManyUserProperties: [] [] ["CVE-2021-41039"] Medium Packet "32 user properties or more";
     WillProperties: [] [] ["CVE-2023-3592"] Medium Note "will properties that a will cannot have";
     EndlessKeepAlive: [] [] ["CVE-2020-13849"] Low Note "keep alive of 0 or of 65,535 s";
@@ -164,7 +164,7 @@ violations! {
     MisplacedPlus: ["4.7.1-3"] ["4.7.1-2"] [] Medium Packet "+ not alone in a level of a filter";
     ShareNameMissing: [] ["4.8.2-1"] [] Medium Packet "$share without a share name";
     ShareNameWrong: [] ["4.8.2-2"] [] Medium Packet "wildcard in a share name, or no filter behind it";
-    TopicLevels: [] [] ["CVE-2019-11779"] High Packet "more than 200 levels in a topic name or filter";
+    TopicLevels: [] [] ["CVE-2019-11779" "CVE-2021-33176"] High Packet "more than 200 levels in a topic name or filter";
     SubscriptionChurn: [] [] ["CVE-2024-8376" "CVE-2025-59946"] Medium Note "shared and plain subscriptions made and dropped in quick succession";
     SubAckCount: ["3.8.4-5"] ["3.8.4-6"] [] Low Session "SUBACK with more or fewer codes than filters";
     SubAckOrder: ["3.9.3-1"] ["3.9.3-1"] [] Low Session "SUBACK grants more than was asked for in that place";

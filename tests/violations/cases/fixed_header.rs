@@ -117,6 +117,11 @@ fn lengths(list: &mut Vec<Case>) {
             let subscribe = Subscribe::new(v, 1).filter("a", 0).properties(properties);
             s.session().up(subscribe).down(SubAck::suback(v, 1, &[0])).leaves()
         })
+        // The identifier of a property.
+        .closed(|s, v| {
+            let properties = Properties::new().octet(0x81, 0x00).length([0x03]);
+            s.session().up(longer(Publish::new(v, "a").properties(properties), &[1])).server_closes()
+        })
         .legal(|s, v| s.session().up(Publish::new(v, "a").payload([b'x'; 125])).leaves())
         .into(list);
     Cases::both(V::Truncated, Medium, ["mqtt311:4.8", "mqtt5:4.13"])

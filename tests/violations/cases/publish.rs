@@ -132,17 +132,23 @@ fn flaws(list: &mut Vec<Case>) {
         .ignored(|s, v| s.session().up(retained(v, 110)).waits(6).leaves())
         .legal(|s, v| s.session().up(retained(v, 90)).waits(6).leaves())
         .into(list);
-    Cases::v311(V::TopicLevels, High, "cve:CVE-2019-11779")
-        .closed(|s, v| s.session().up(Subscribe::new(v, 1).filter("/".repeat(200), 0)).server_resets())
-        .answered(|s, v| {
-            let s = s.session().up(Publish::new(v, "/".repeat(250)).qos(1, 1));
-            s.down(Ack::puback(1)).leaves()
-        })
-        .legal(|s, v| {
-            let s = s.session().up(Subscribe::new(v, 1).filter("/".repeat(199), 0));
-            s.down(SubAck::suback(v, 1, &[0])).leaves()
-        })
-        .into(list);
+    for (name, other) in
+        [("cve:CVE-2019-11779", "cve:CVE-2021-33176"), ("cve:CVE-2021-33176", "cve:CVE-2019-11779")]
+    {
+        Cases::v311(V::TopicLevels, High, name)
+            .closed(|s, v| s.session().up(Subscribe::new(v, 1).filter("/".repeat(200), 0)).server_resets())
+            .also([other])
+            .answered(|s, v| {
+                let s = s.session().up(Publish::new(v, "/".repeat(250)).qos(1, 1));
+                s.down(Ack::puback(1)).leaves()
+            })
+            .also([other])
+            .legal(|s, v| {
+                let s = s.session().up(Subscribe::new(v, 1).filter("/".repeat(199), 0));
+                s.down(SubAck::suback(v, 1, &[0])).leaves()
+            })
+            .into(list);
+    }
 }
 
 /// So many retained messages in one segment.

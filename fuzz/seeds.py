@@ -51,8 +51,78 @@ def session(place, answer, *packets):
     return out + step(16, 1, b"", place, 0x11, seq) + step(0, 1, b"", place, 0x11, 5)
 
 
+def say(down, octets):
+    """A step of the `websocket` and `tls` targets."""
+    return bytes([down | len(octets) >> 8 << 1, len(octets) & 255]) + octets
+
+
+def frame(first, payload, key=None):
+    """A WebSocket frame."""
+    if key is None:
+        return bytes([first, len(payload)]) + payload
+    masked = bytes(octet ^ key[at % 4] for at, octet in enumerate(payload))
+    return bytes([first, 0x80 | len(payload)]) + key + masked
+
+
+def upgrade(*fields):
+    """Both heads of an upgrade."""
+    more = b"".join(field + b"\r\n" for field in (b"Upgrade: websocket",) + fields) + b"\r\n"
+    return say(0, b"GET /mqtt HTTP/1.1\r\nHost: b\r\n" + more) + say(1, b"HTTP/1.1 101 Switching\r\n" + more)
+
+
+def record(kind, body):
+    """A TLS record."""
+    return struct.pack(">BHH", kind, 0x303, len(body)) + body
+
+
+def extension(number, body):
+    return struct.pack(">HH", number, len(body)) + body
+
+
+def client_hello():
+    """For TLS 1.3 or 1.2, to broker.example, asking for `mqtt`."""
+    extensions = extension(0x2A2A, b"") + extension(0, b"\0\x11\0\0\x0ebroker.example")
+    extensions += extension(16, b"\0\x05\x04mqtt") + extension(43, b"\x04\x03\x04\x03\x03")
+    extensions += extension(13, b"\0\x04\x04\x03\x08\x04")
+    body = b"\3\3" + b"r" * 32 + b"\0" + b"\0\x06\x2a\x2a\x13\x01\xc0\x2f" + b"\1\0"
+    body += struct.pack(">H", len(extensions)) + extensions
+    return b"\1\0" + struct.pack(">H", len(body)) + body
+
+
+def server_hello(version13):
+    extensions = extension(43, b"\3\4") if version13 else b""
+    body = b"\3\3" + b"s" * 32 + b"\0" + (b"\x13\x01" if version13 else b"\xc0\x2f") + b"\0"
+    body += struct.pack(">H", len(extensions)) + extensions
+    return b"\2\0" + struct.pack(">H", len(body)) + body
+
+
+KEY = b"\x37\xfa\x21\x3d"
+MQTT = b"Sec-WebSocket-Protocol: mqtt"
 MACS = bytes([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2])
 SEEDS = {
+    "websocket": {
+        "session": upgrade(MQTT)
+        + say(0, frame(0x82, CONNECT, KEY))
+        + say(1, frame(0x82, CONNACK))
+        + say(0, frame(0x02, PUBLISH[:3], KEY) + frame(0x89, b"p", KEY) + frame(0x80, PUBLISH[3:], KEY)),
+        "no-subprotocol": upgrade() + say(0, frame(0x81, CONNECT, KEY)),
+        "compressed": upgrade(MQTT, b"Sec-WebSocket-Extensions: permessage-deflate")
+        + say(0, frame(0xC2, b"xyz", KEY) + frame(0x82, PING, KEY)),
+        "refused": say(0, b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n") + say(1, b"HTTP/1.1 401 No\r\n\r\n") + upgrade(MQTT),
+        "not-mqtt": upgrade() + say(0, frame(0x81, b"hello", KEY)),
+    },
+    "tls": {
+        "tls13": say(0, record(22, client_hello()))
+        + say(1, record(22, server_hello(True)) + record(20, b"\1") + record(23, b"e" * 60))
+        + say(0, record(23, b"f" * 53) + record(23, b"c" * 50))
+        + say(1, record(23, b"a" * 21)),
+        "tls12": say(0, record(22, client_hello()[:50]) + record(22, client_hello()[50:]))
+        + say(1, record(22, server_hello(False)))
+        + say(0, record(20, b"\1") + record(22, b"f" * 40))
+        + say(1, record(20, b"\1") + record(22, b"f" * 40) + record(21, b"x" * 26)),
+        "cut": say(0, record(22, client_hello()[:70]) + record(21, b"\2\x28")),
+        "other": say(0, b"SSH-2.0-x\r\n"),
+    },
     "decode": {
         "ethernet": bytes([1, 0]) + MACS + b"\x08\0" + ip(CONNECT),
         "qinq": bytes([1, 0]) + MACS + bytes.fromhex("88a8000981000007") + b"\x08\0" + ip(b"x"),

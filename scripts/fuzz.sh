@@ -10,6 +10,7 @@ fi
 options=("-max_total_time=$2")
 case $1 in
     mqtt_framer_split | engine) options+=("-dict=mqtt.dict") ;;
+    websocket | tls) options+=("-dict=carriers.dict") ;;
 esac
 # Room for models some ten times the shipped one; the other targets find more with small inputs.
 if [ "$1" = model ]; then options+=("-max_len=65536"); fi

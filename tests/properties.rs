@@ -50,6 +50,16 @@ fn seeds_of_engine() {
 }
 
 #[test]
+fn seeds_of_websocket() {
+    seeds("websocket", properties::websocket::holds);
+}
+
+#[test]
+fn seeds_of_tls() {
+    seeds("tls", properties::tls::holds);
+}
+
+#[test]
 fn seeds_of_model() {
     seeds("model", properties::model::holds);
 }
@@ -72,12 +82,55 @@ fn step() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
+/// A step of the WebSocket's property: one of its parts, or anything.
+fn websocket_step() -> impl Strategy<Value = Vec<u8>> {
+    let octets = prop_oneof![
+        Just(b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n".to_vec()),
+        Just(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n".to_vec()),
+        Just(b"Sec-WebSocket-Protocol: mqtt\r\n".to_vec()),
+        Just(b"Sec-WebSocket-Extensions: permessage-deflate\r\n".to_vec()),
+        Just(b"\r\n".to_vec()),
+        Just(b"\x82\x82\x01\x02\x03\x04\xc1\x02".to_vec()),
+        Just(b"\xc2\x03abc\x89\0\x01\x02hi".to_vec()),
+        prop::collection::vec(any::<u8>(), 0..40),
+    ];
+    (any::<bool>(), octets).prop_map(|(down, octets)| {
+        [&[u8::from(down), u8::try_from(octets.len()).unwrap()][..], &octets].concat()
+    })
+}
+
+/// A step of the property of TLS: the beginning of a hello, a record of anything, or anything.
+fn tls_step() -> impl Strategy<Value = Vec<u8>> {
+    let body = prop::collection::vec(any::<u8>(), 0..60);
+    let octets = (0..3, 20_u8..25, body).prop_map(|(kind, content, body)| {
+        let hello = [&[1, 0, 0, 60, 3, 3][..], &[0x55; 32], &[0, 0, 2, 0x13, 1, 1, 0], &body].concat();
+        match kind {
+            0 => [&[22, 3, 3, 0, u8::try_from(hello.len()).unwrap()][..], &hello].concat(),
+            1 => [&[content, 3, 3, 0, u8::try_from(body.len()).unwrap()][..], &body].concat(),
+            _ => body,
+        }
+    });
+    (any::<bool>(), octets).prop_map(|(down, octets)| {
+        [&[u8::from(down), u8::try_from(octets.len()).unwrap()][..], &octets].concat()
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn any_frame_decodes_or_is_skipped(input in prop::collection::vec(any::<u8>(), 0..200)) {
         properties::decode::holds(&input);
+    }
+
+    #[test]
+    fn any_cut_gives_the_same_in_a_websocket(steps in prop::collection::vec(websocket_step(), 0..40)) {
+        properties::websocket::holds(&steps.concat());
+    }
+
+    #[test]
+    fn any_cut_gives_the_same_hellos(steps in prop::collection::vec(tls_step(), 0..20)) {
+        properties::tls::holds(&steps.concat());
     }
 
     #[test]

@@ -6,3 +6,5 @@ pub mod decode;
 pub mod engine;
 pub mod framer;
 pub mod model;
+pub mod tls;
+pub mod websocket;

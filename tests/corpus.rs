@@ -7,6 +7,8 @@
     reason = "a test may panic, read the clock, print what it found and say why it was skipped"
 )]
 
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,16 +22,7 @@ use picket::engine::{Engine, Settings, Sink, Stats};
 use picket::memory::OwnedMemory;
 use picket::model::OnnxScorer;
 
-/// The folder, or `None` with a line that says so.
-fn corpus(test: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let folder = std::env::var_os("PICKET_CORPUS").map_or_else(beside, PathBuf::from);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("{test}: skipped, there is no corpus (PICKET_CORPUS names its folder)");
-    None
-}
+use support::corpus::corpus;
 
 #[derive(Default)]
 struct Alerts(Vec<Alert>);

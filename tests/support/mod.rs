@@ -16,6 +16,7 @@ pub mod attack;
 pub mod benign;
 pub mod capture;
 pub mod conversation;
+pub mod corpus;
 pub mod mqtt;
 pub mod namespace;
 pub mod observe;

@@ -192,7 +192,7 @@ impl<'m> Fragments<'m> {
         let begin = usize::try_from(fragment.offset).ok()?;
         let end = begin + len;
         let is_whole = fragment.wire_payload_len as usize == len;
-        if !is_whole || len == 0 || end > DATAGRAM_BYTES - 1 || (fragment.more && len % UNIT != 0) {
+        if !is_whole || len == 0 || end > DATAGRAM_BYTES - 1 || (fragment.more && !len.is_multiple_of(UNIT)) {
             self.stats.unusable += 1;
             return None;
         }

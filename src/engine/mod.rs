@@ -15,9 +15,11 @@ mod observed;
 mod oddity;
 mod resume;
 mod second;
+mod session;
 mod stats;
 mod tcp;
 mod tls;
+mod topic;
 mod udp;
 mod websocket;
 

@@ -5,7 +5,6 @@ use core::time::Duration;
 use super::knowledge::Knowledge;
 use super::{Observed, Sink};
 use crate::alert::Severity;
-use crate::client::Kept;
 use crate::detect::class::Class;
 use crate::detect::rules;
 use crate::flow::anomaly::Anomaly;
@@ -18,12 +17,11 @@ use crate::host::sketch::Sketch;
 use crate::host::window::Counter;
 use crate::limits::LONG_KEEP_ALIVE_SECS;
 use crate::mqtt::acknowledge::ConnAck;
-use crate::mqtt::alias::{Alias, AliasKey};
 use crate::mqtt::conformance::{Found, Seen};
 use crate::mqtt::connect::Connect;
 use crate::mqtt::framer::{Framer, HeadRing, Item};
 use crate::mqtt::packet::{Body, ControlPacket, PacketType, RawPacket, parse};
-use crate::mqtt::property::{Properties, PropertyId};
+use crate::mqtt::property::PropertyId;
 use crate::mqtt::publish::{Publish, is_odd_client_id};
 use crate::mqtt::topic::is_odd_name;
 use crate::mqtt::version::Version;
@@ -178,55 +176,6 @@ impl Knowledge<'_> {
         }
     }
 
-    /// A PUBLISH with a topic alias: takes it in, or says what it stands for.
-    #[cold]
-    fn on_alias(&mut self, talk: &Talk<'_>, publish: &Publish<'_>, found: &mut Found) -> Option<Alias> {
-        let alias = u16::try_from(publish.properties.integer(PropertyId::TopicAlias)?).ok()?;
-        let Ends { client, server, .. } = *talk.ends;
-        let connection = self.key.hash(&(client, server, talk.opened));
-        let key = AliasKey { connection, direction: talk.direction, alias };
-        let topic = publish.topic?;
-        if !topic.is_empty() {
-            let hash = self.key.hash_bytes(topic);
-            self.aliases.set(key, Alias::new(topic, hash, (client, server, talk.opened)), talk.now);
-            return None;
-        }
-        let known = self.aliases.get(&key, talk.now).cloned();
-        let certain = talk.from_start && talk.session.conformance.is_complete() && self.aliases.is_complete();
-        found.by(talk.direction).add_if(known.is_none() && certain && alias > 0, Violation::AliasUnknown);
-        known
-    }
-
-    /// The topic of a PUBLISH with its hash where that is needed; else the hash of the authentication method.
-    #[inline]
-    fn topic_and_hash<'t>(
-        &self,
-        direction: Direction,
-        body: &Body<'t>,
-        alias: Option<&'t Alias>,
-    ) -> (&'t [u8], u64) {
-        let method = |properties: &Properties<'_>| {
-            properties
-                .octets(PropertyId::AuthenticationMethod)
-                .map_or(0, |method| self.key.hash_bytes(method))
-        };
-        let hash = match body {
-            Body::Publish(publish) => {
-                if let Some(alias) = alias {
-                    return (&alias.topic, alias.hash);
-                }
-                let topic = publish.topic.unwrap_or_default();
-                let wanted = direction == Direction::ToServer || publish.qos > 0;
-                return (topic, if wanted { self.key.hash_bytes(topic) } else { 0 });
-            }
-            Body::Connect(connect) => method(&connect.properties),
-            Body::ConnAck(Some(ack)) => method(&ack.properties),
-            Body::Auth(auth) => method(&auth.properties),
-            _ => 0,
-        };
-        (&[], hash)
-    }
-
     /// Shows a packet to whoever looks on.
     fn show<K: Sink>(
         &mut self,
@@ -336,30 +285,6 @@ impl Knowledge<'_> {
         }
     }
 
-    /// A client has its session now: on this connection and on no other, and with what the server kept of it.
-    fn on_session_taken(&mut self, talk: &mut Talk<'_>, ack: &ConnAck<'_>, found: &mut Found) {
-        let now = talk.now;
-        let Some((_, client)) = self.clients.at(talk.session.client) else {
-            return;
-        };
-        let same_server = client.server == talk.ends.server;
-        if same_server && client.holder != talk.handle {
-            self.taken_over = Some(client.holder);
-        }
-        if same_server && talk.session.conformance.asked_for_clean() == Some(false) {
-            let kept = match client.kept {
-                Kept::Until(end) if end > now => Some(true),
-                Kept::Unknown | Kept::Until(_) => None,
-                Kept::No => Some(false),
-            };
-            found.server.add_if(kept == Some(true) && !ack.session_present, Violation::SessionLost);
-            found.server.add_if(kept == Some(false) && ack.session_present, Violation::SessionInvented);
-        }
-        client.holder = talk.handle;
-        client.server = talk.ends.server;
-        client.kept = Kept::Unknown;
-    }
-
     #[inline]
     fn on_publish<K: Sink>(
         &mut self,
@@ -426,78 +351,6 @@ impl Knowledge<'_> {
         let whole = talk.from_start && talk.session.conformance.is_complete();
         if whole && violations.iter().any(|violation| violation.row().severity >= Severity::High) {
             self.ask(rules::exploit, talk.ends, now, sink);
-        }
-    }
-
-    /// The session has done what a session is for.
-    #[inline]
-    fn on_used(&mut self, talk: &mut Talk<'_>) {
-        if talk.session.used {
-            return;
-        }
-        talk.session.used = true;
-        let (open, idle) = (talk.session.counted_open, talk.session.counted_idle);
-        talk.session.counted_idle = false;
-        let Some(host) = self.host(talk.ends, talk.now) else {
-            return;
-        };
-        host.count(Counter::SessionUsed, 1, talk.now.as_secs());
-        if open {
-            host.gauges.down(Gauge::Unused);
-        }
-        if idle {
-            host.gauges.down(Gauge::Idle);
-        }
-    }
-
-    /// The connection has ended: takes its session out of the gauges.
-    /// Counts an accepted session again that had ended.
-    pub(super) fn on_session_resumed(&mut self, ends: &mut Ends, session: &mut Session, now: Timestamp) {
-        if !session.accepted || session.counted_open {
-            return;
-        }
-        session.counted_open = true;
-        if let Some(host) = self.host(ends, now) {
-            host.gauges.up(Gauge::Sessions);
-            if !session.used {
-                host.gauges.up(Gauge::Unused);
-            }
-        }
-    }
-
-    pub(super) fn on_session_end(
-        &mut self,
-        ends: &mut Ends,
-        session: &mut Session,
-        by_broker: bool,
-        now: Timestamp,
-    ) {
-        if !session.counted_open && !session.counted_idle {
-            return;
-        }
-        if let Some((_, client)) = self.clients.at(session.client)
-            && client.server == ends.server
-            && session.conformance.asked_for_clean().is_some()
-        {
-            client.kept = Kept::after(session.conformance.expiry, now);
-        }
-        let (open, idle, used) = (session.counted_open, session.counted_idle, session.used);
-        session.counted_open = false;
-        session.counted_idle = false;
-        let Some(host) = self.host(ends, now) else {
-            return;
-        };
-        if open {
-            host.gauges.down(Gauge::Sessions);
-            if !used {
-                host.gauges.down(Gauge::Unused);
-            }
-        }
-        if idle {
-            host.gauges.down(Gauge::Idle);
-        }
-        if open && by_broker && !session.said_goodbye {
-            host.count(Counter::ClosedByBroker, 1, now.as_secs());
         }
     }
 }

@@ -4,10 +4,12 @@
 //! A state machine of one connection, in fixed memory. What it finds is told by culprit. Where octets were missed, or
 //! the start was, nothing is judged that they could explain.
 
+mod burst;
 pub mod flight;
 pub mod limits;
 pub mod reaction;
 
+use self::burst::Burst;
 use self::flight::{Flight, Numbered, Request};
 use self::limits::Limits;
 use self::reaction::Pending;
@@ -32,10 +34,6 @@ const IN_TRANSIT: u64 = 200_000;
 const TO_CLOSE: u64 = 5_000_000;
 /// A keep alive may be exceeded by this, for the way, in microseconds.
 const KEEP_ALIVE_SLACK: u64 = 1_000_000;
-/// Retained messages within a second that are a storm.
-const RETAIN_STORM: u16 = 100;
-/// Changes between SUBSCRIBE and UNSUBSCRIBE within a second that are churn.
-const CHURN: u8 = 4;
 
 /// Violations by culprit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -127,12 +125,8 @@ pub struct Conformance {
     taken_over: Option<Timestamp>,
     /// The server left the connection open after a refusal: told once.
     left_open: bool,
-    /// In this second: retained messages, and changes between SUBSCRIBE and UNSUBSCRIBE.
-    burst_second: u32,
-    retained: u16,
-    churn: u8,
-    churn_shared: bool,
-    churn_last: PacketType,
+    /// What came in this second.
+    burst: Burst,
     /// What the client did that the server has not reacted to yet.
     pub pending: Option<Pending>,
     /// What was already told, of the client and of the server.
@@ -160,11 +154,7 @@ impl Conformance {
         cut_short: Timestamp::ZERO,
         taken_over: None,
         left_open: false,
-        burst_second: 0,
-        retained: 0,
-        churn: 0,
-        churn_shared: false,
-        churn_last: PacketType::Reserved,
+        burst: Burst::NEW,
         pending: None,
         told: Found::NONE,
         expiry: 0,
@@ -327,7 +317,7 @@ impl Conformance {
         let up = seen.direction == Direction::ToServer;
         let (way, other) = (usize::from(!up), usize::from(up));
         if up && publish.retain {
-            self.note_retained(seen.now, found);
+            found.client.add_if(self.burst.retained(seconds(seen.now)), Violation::RetainStorm);
         }
         if publish.qos != 0 {
             self.on_numbered(publish, seen, found);
@@ -372,22 +362,6 @@ impl Conformance {
         let broken = self.flights[usize::from(!up)].publish(sent, in_use, v5, seconds(seen.now));
         let culprit = found.by(seen.direction);
         *culprit = culprit.with(broken);
-    }
-
-    fn note_retained(&mut self, now: Timestamp, found: &mut Found) {
-        self.turn_second(now);
-        self.retained = self.retained.saturating_add(1);
-        found.client.add_if(self.retained > RETAIN_STORM, Violation::RetainStorm);
-    }
-
-    fn turn_second(&mut self, now: Timestamp) {
-        let second = seconds(now);
-        if self.burst_second != second {
-            self.burst_second = second;
-            self.retained = 0;
-            self.churn = 0;
-            self.churn_shared = false;
-        }
     }
 
     /// Everything but PUBLISH and pings.
@@ -507,13 +481,8 @@ impl Conformance {
     fn on_request(&mut self, filters: &Filters<'_>, seen: &Seen<'_, '_>) -> Violations {
         let mut broken = Violations::NONE;
         let packet_type = seen.packet.packet_type;
-        self.turn_second(seen.now);
-        self.churn_shared |= filters.shared > 0;
-        if self.churn_last != packet_type {
-            self.churn_last = packet_type;
-            self.churn = self.churn.saturating_add(1);
-        }
-        broken.add_if(self.churn > CHURN && self.churn_shared, Violation::SubscriptionChurn);
+        let churns = self.burst.request(packet_type, filters.shared > 0, seconds(seen.now));
+        broken.add_if(churns, Violation::SubscriptionChurn);
         let Some(id) = filters.packet_id else { return broken };
         let qos = (0u32..16)
             .zip(filters.iter())

@@ -1,7 +1,8 @@
-//! The core takes its memory at start: no frame makes it ask for more.
+//! The core takes its memory at start: no frame makes it ask for more. One test, since the counter counts every thread.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stdout,
     clippy::cast_possible_truncation,
     reason = "a test may panic and cast figures it made itself"
 )]
@@ -10,8 +11,10 @@ mod support;
 
 use std::alloc::System;
 use std::hint::black_box;
+use std::path::Path;
 
 use picket::alert::Alert;
+use picket::capture::{Event, FileSource, FrameSource as _};
 use picket::detect::scorer::NoModel;
 use picket::engine::{Engine, Settings, Sink};
 use picket::frame::Frame;
@@ -19,6 +22,7 @@ use picket::memory::OwnedMemory;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 use support::capture::{Capture, SECOND, START, host};
+use support::corpus::{corpus, files, is_capture};
 use support::mqtt::{V5, V311};
 use support::{attack, benign};
 
@@ -57,6 +61,26 @@ fn everything() -> Capture {
     capture
 }
 
+/// The frames of a capture of others, and what the engine asks for over them.
+fn over(path: &Path, engine: &mut Engine<'_, NoModel>) -> (u64, usize) {
+    let Ok(mut source) = FileSource::open(path, None) else { return (0, 0) };
+    let (mut frames, mut asked, mut alerts) = (0, 0, Count::default());
+    while let Ok(event) = source.next_frame() {
+        match event {
+            Event::Frame(frame) => {
+                let region = Region::new(ALLOCATOR);
+                engine.on_frame(&frame, &mut alerts);
+                let change = region.change();
+                asked += change.allocations + change.reallocations;
+                frames += 1;
+            }
+            Event::Idle(_) | Event::Notice(_) => {}
+            Event::End => break,
+        }
+    }
+    (frames, asked)
+}
+
 #[test]
 fn no_frame_allocates() {
     let capture = everything();
@@ -79,4 +103,15 @@ fn no_frame_allocates() {
     // The counter counts.
     black_box(Box::new(alerts.0));
     assert_eq!(region.change().allocations, 1);
+
+    let Some(corpus) = corpus("no_frame_allocates") else { return };
+    let (mut captures, mut frames) = (0, 0);
+    let mut engine = Engine::new(Settings::default(), memory.lend(), NoModel);
+    for path in files(&corpus).into_iter().filter(|path| is_capture(path)) {
+        let (of_this, asked) = over(&path, &mut engine);
+        assert_eq!(asked, 0, "{}", path.display());
+        captures += 1;
+        frames += of_this;
+    }
+    println!("corpus: {frames} frames of {captures} captures, no allocation");
 }

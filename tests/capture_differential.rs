@@ -8,12 +8,16 @@
     reason = "a test may panic, look at the environment and say why it was skipped"
 )]
 
+mod support;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use picket::capture::{CaptureError, Event, FileSource, FrameSource as _, NoticeKind};
 use picket::frame::LinkType;
 use picket::time::Timestamp;
+
+use support::corpus::{corpus, files};
 
 /// Files with record headers that are not those of their magic number, which libpcap reads wrongly.
 const MISREAD: [&str; 1] = ["mqtt_packets_RedHat61_tcpdump.pcap"];
@@ -103,20 +107,6 @@ fn by_us(path: &Path) -> Result<Ours, CaptureError> {
     Ok(Ours { frames, notices, end })
 }
 
-/// Every file below a folder, in order.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { found.push(path) }
-        }
-    }
-    found.sort();
-    found
-}
-
 /// The snaplen of a pcap file in either octet order: libpcap cuts frames to it, we take what is there.
 fn snaplens(path: &Path) -> [u32; 2] {
     let octets = fs::read(path).unwrap().get(16..20).map_or([0; 4], |octets| octets.try_into().unwrap());
@@ -125,14 +115,7 @@ fn snaplens(path: &Path) -> [u32; 2] {
 
 #[test]
 fn frames_equal_those_of_libpcap() {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let corpus = std::env::var_os("PICKET_CORPUS").map_or_else(beside, PathBuf::from);
-    if !corpus.is_dir() {
-        println!(
-            "frames_equal_those_of_libpcap: skipped, there is no corpus (PICKET_CORPUS names its folder)"
-        );
-        return;
-    }
+    let Some(corpus) = corpus("frames_equal_those_of_libpcap") else { return };
     let (mut equal, mut frames, mut more, mut neither, mut untimely) = (0, 0, 0, 0, 0);
     for path in files(&corpus) {
         let name = path.strip_prefix(&corpus).unwrap().display();

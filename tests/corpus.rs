@@ -10,8 +10,7 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use picket::alert::{Alert, Severity};
@@ -22,7 +21,7 @@ use picket::engine::{Engine, Settings, Sink, Stats};
 use picket::memory::OwnedMemory;
 use picket::model::OnnxScorer;
 
-use support::corpus::corpus;
+use support::corpus::{corpus, files, is_capture};
 
 #[derive(Default)]
 struct Alerts(Vec<Alert>);
@@ -81,29 +80,6 @@ fn reported(alerts: &[Alert]) -> BTreeMap<&'static str, BTreeSet<String>> {
         found.entry(alert.class.name()).or_default().insert(alert.source.ip.to_string());
     }
     found
-}
-
-/// Every file below a folder, in order.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { found.push(path) }
-        }
-    }
-    found.sort();
-    found
-}
-
-/// Whether a file begins like a capture, whatever its name.
-fn is_capture(path: &Path) -> bool {
-    use std::io::Read as _;
-    let mut magic = [0; 4];
-    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic));
-    let known = [0xa1b2_c3d4, 0xd4c3_b2a1, 0xa1b2_3c4d, 0x4d3c_b2a1, 0x0a0d_0d0a, 0xa1b2_cd34, 0x34cd_b2a1];
-    read.is_ok() && known.contains(&u32::from_be_bytes(magic))
 }
 
 #[test]

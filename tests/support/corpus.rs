@@ -1,5 +1,7 @@
 //! Captures of others, where they are at hand.
 
+use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// The folder that `PICKET_CORPUS` names, or `../shared/corpus`; `None` with a line that says so.
@@ -11,4 +13,26 @@ pub fn corpus(test: &str) -> Option<PathBuf> {
     }
     println!("{test}: skipped, there is no corpus (PICKET_CORPUS names its folder)");
     None
+}
+
+/// Every file below a folder, in order.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Whether a file begins like a capture, whatever its name.
+pub fn is_capture(path: &Path) -> bool {
+    let mut magic = [0; 4];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    let known = [0xa1b2_c3d4, 0xd4c3_b2a1, 0xa1b2_3c4d, 0x4d3c_b2a1, 0x0a0d_0d0a, 0xa1b2_cd34, 0x34cd_b2a1];
+    read.is_ok() && known.contains(&u32::from_be_bytes(magic))
 }

@@ -185,12 +185,12 @@ fn of_properties(properties: &Properties<'_>, fields: &mut Vec<Field>) {
 
 fn of_property(id: PropertyId, value: property::Value<'_>) -> Field {
     let value = match value {
-        // A secret: its length only.
-        property::Value::Binary(octets) if id == PropertyId::AuthenticationData => {
+        // Secret, or the application's own: the length only.
+        property::Value::Binary(octets) => {
             Value::Object(vec![("octets", Value::Number(octets.len() as u64))])
         }
         property::Value::Integer(number) => Value::Number(number.into()),
-        property::Value::Text(octets) | property::Value::Binary(octets) => Value::text(octets),
+        property::Value::Text(octets) => Value::text(octets),
         property::Value::Pair(name, value) => {
             Value::Object(vec![("name", Value::text(name)), ("value", Value::text(value))])
         }

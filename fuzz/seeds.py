@@ -5,6 +5,7 @@ The layout of each is described in properties/*.rs. The seed of `model` is the s
 training.
 """
 
+import gzip
 import pathlib
 import shutil
 import struct
@@ -98,7 +99,47 @@ def server_hello(version13):
 
 KEY = b"\x37\xfa\x21\x3d"
 MQTT = b"Sec-WebSocket-Protocol: mqtt"
+
+
+def saved(second, data, order="<", extra=b"", wire=None):
+    """A record of a pcap file."""
+    return struct.pack(order + "IIII", second, 7, len(data), wire or len(data)) + extra + data
+
+
+def pcap(*records, order="<", magic=0xA1B2C3D4, link=101):
+    """A pcap file."""
+    return struct.pack(order + "IHHIIII", magic, 2, 4, 0, 0, 65535, link) + b"".join(records)
+
+
+def block(kind, body, order="<"):
+    """A block of a pcapng file."""
+    body += bytes(-len(body) % 4)
+    length = struct.pack(order + "I", 12 + len(body))
+    return struct.pack(order + "I", kind) + length + body + length
+
+
+def section(order="<"):
+    return block(0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1), order)
+
+
+def interface(link, resolution=6, order="<"):
+    options = struct.pack(order + "HHBxxxHHqHH", 9, 1, resolution, 14, 8, 3, 0, 0)
+    return block(1, struct.pack(order + "HHI", link, 0, 65535) + options, order)
+
+
+def enhanced(number, data, order="<"):
+    return block(6, struct.pack(order + "IIIII", number, 0x5E000, 5, len(data), len(data)) + data, order)
+
+
+def zstd(data):
+    """A frame with one uncompressed block."""
+    head = struct.pack("<IBH", 0xFD2FB528, 0x60, len(data) - 256)
+    return head + struct.pack("<I", len(data) << 3 | 1)[:3] + data
+
+
 MACS = bytes([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2])
+PACKET = ip(CONNECT)
+T = 1700000000
 SEEDS = {
     "websocket": {
         "session": upgrade(MQTT)
@@ -122,6 +163,19 @@ SEEDS = {
         + say(1, record(20, b"\1") + record(22, b"f" * 40) + record(21, b"x" * 26)),
         "cut": say(0, record(22, client_hello()[:70]) + record(21, b"\2\x28")),
         "other": say(0, b"SSH-2.0-x\r\n"),
+    },
+    "capture_file": {
+        "micro": pcap(saved(T, PACKET), saved(T + 1, PACKET), saved(T + 2, ip(PING))),
+        "nano-big": pcap(*[saved(T, PACKET, ">", wire=900)] * 2, order=">", magic=0xA1B23C4D),
+        "modified": pcap(*[saved(T, PACKET, extra=bytes(8))] * 2, magic=0xA1B2CD34),
+        "sections": section() + interface(101) + interface(1, 9) + enhanced(0, PACKET) + enhanced(1, MACS + PACKET)
+        + section(">") + interface(101, 0x94, ">") + enhanced(0, PACKET, ">"),
+        "blocks": section() + interface(101) + block(3, struct.pack("<I", 40) + PACKET[:40])
+        + block(2, struct.pack("<HHIIII", 0, 0, 1, 2, 40, 40) + PACKET[:40]) + block(5, struct.pack("<IIIHHQ", 0, 0, 0, 5, 8, 3)),
+        "damaged": pcap(saved(T, PACKET), b"\xff" * 20, *[saved(T, PACKET)] * 3),
+        "cut": pcap(saved(T, PACKET), saved(T, PACKET)[:30]),
+        "gzip": gzip.compress(pcap(*[saved(T, PACKET)] * 3), mtime=0) + gzip.compress(saved(T, PACKET), mtime=0),
+        "zstd": zstd(pcap(*[saved(T, PACKET)] * 5)),
     },
     "decode": {
         "ethernet": bytes([1, 0]) + MACS + b"\x08\0" + ip(CONNECT),

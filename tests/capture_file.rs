@@ -18,85 +18,35 @@ use picket::capture::{CaptureError, Event, FileSource, FrameSource, NoticeKind};
 use picket::frame::LinkType;
 use picket::time::Timestamp;
 
-/// Octet order of the writing machine.
-#[derive(Clone, Copy, PartialEq, Debug)]
-enum Order {
-    Little,
-    Big,
-}
+#[path = "support/savefile.rs"]
+#[allow(dead_code, unreachable_pub, clippy::cast_possible_truncation, reason = "shared with other tests")]
+mod savefile;
 
-impl Order {
-    fn u16(self, value: u16) -> [u8; 2] {
-        if self == Self::Little { value.to_le_bytes() } else { value.to_be_bytes() }
-    }
-
-    fn u32(self, value: u32) -> [u8; 4] {
-        if self == Self::Little { value.to_le_bytes() } else { value.to_be_bytes() }
-    }
-}
-
-const MICRO: u32 = 0xa1b2_c3d4;
-const NANO: u32 = 0xa1b2_3c4d;
+use savefile::{MICRO, NANO, Order, Packet, interface, pcap_header, pcap_packet, pcapng_packet, section};
 
 /// Two frames: 60 octets at .000001, then 1000 on the wire of which 100 were kept at .999999.
 const FRAMES: [(u32, u32, usize, u32); 2] = [(1_700_000_000, 1, 60, 60), (1_700_000_001, 999_999, 100, 1000)];
 
-/// A pcap file header and [`FRAMES`].
-fn pcap(order: Order, magic: u32, link: u32) -> Vec<u8> {
-    let mut out = Vec::new();
-    out.extend(order.u32(magic));
-    out.extend(order.u16(2)); // version 2.4
-    out.extend(order.u16(4));
-    out.extend(order.u32(0)); // time zone
-    out.extend(order.u32(0)); // accuracy
-    out.extend(order.u32(65_535)); // snaplen
-    out.extend(order.u32(link));
-    for (index, (secs, micros, kept, wire)) in FRAMES.into_iter().enumerate() {
-        out.extend(order.u32(secs));
-        // 999 ns more: must be cut off, not rounded.
-        out.extend(order.u32(if magic == NANO { micros * 1000 + 999 } else { micros }));
-        out.extend(order.u32(u32::try_from(kept).unwrap()));
-        out.extend(order.u32(wire));
-        out.extend(std::iter::repeat_n(u8::try_from(index).unwrap(), kept));
-    }
-    out
+/// [`FRAMES`] as they are written: each octet is the number of its frame.
+fn packets() -> [Packet; 2] {
+    [0_u8, 1].map(|index| {
+        let (secs, micros, kept, wire_len) = FRAMES[usize::from(index)];
+        let micros = u64::from(secs) * 1_000_000 + u64::from(micros);
+        Packet { micros, link: 1, wire_len, data: vec![index; kept] }
+    })
 }
 
-/// The same as pcapng: section header, one interface with the given `if_tsresol`, enhanced packets.
+/// A pcap file header and [`FRAMES`]. Nanoseconds beyond microseconds must be cut off, not rounded.
+fn pcap(order: Order, magic: u32, link: u32) -> Vec<u8> {
+    let records = packets().map(|packet| pcap_packet(order, magic, &packet));
+    [pcap_header(order, magic, link), records.concat()].concat()
+}
+
+/// The same as pcapng: section header, one interface, enhanced packets.
 fn pcapng(order: Order, nanoseconds: bool) -> Vec<u8> {
-    fn block(order: Order, kind: u32, body: &[u8]) -> Vec<u8> {
-        let length = order.u32(u32::try_from(body.len() + 12).unwrap());
-        [&order.u32(kind)[..], &length, body, &length].concat()
-    }
-    let section = [
-        &order.u32(0x1a2b_3c4d)[..],
-        &order.u16(1),
-        &order.u16(0),
-        &[0xff; 8], // section length unknown
-    ]
-    .concat();
-    let mut interface = [&order.u16(1)[..], &order.u16(0), &order.u32(65_535)].concat();
-    if nanoseconds {
-        interface.extend([&order.u16(9)[..], &order.u16(1), &[9, 0, 0, 0], &order.u32(0)].concat());
-    }
-    let mut out = block(order, 0x0a0d_0d0a, &section);
-    out.extend(block(order, 1, &interface));
-    for (index, (secs, micros, kept, wire)) in FRAMES.into_iter().enumerate() {
-        let mut units = u64::from(secs) * 1_000_000 + u64::from(micros);
-        if nanoseconds {
-            units = units * 1000 + 999;
-        }
-        let mut body = Vec::new();
-        body.extend(order.u32(0)); // interface
-        body.extend(order.u32(u32::try_from(units >> 32).unwrap()));
-        body.extend(order.u32(u32::try_from(units & 0xffff_ffff).unwrap()));
-        body.extend(order.u32(u32::try_from(kept).unwrap()));
-        body.extend(order.u32(wire));
-        body.extend(std::iter::repeat_n(u8::try_from(index).unwrap(), kept));
-        body.resize(body.len().next_multiple_of(4), 0);
-        out.extend(block(order, 6, &body));
-    }
-    out
+    let resolution = if nanoseconds { 9 } else { 6 };
+    let blocks = packets().map(|packet| pcapng_packet(order, false, 0, resolution, &packet));
+    [section(order), interface(order, 1, resolution), blocks.concat()].concat()
 }
 
 /// A folder of the test's own with one file in it.
@@ -248,8 +198,8 @@ fn truncation_anywhere_yields_the_whole_packets_and_says_where() {
 #[test]
 fn truncated_pcapng_is_told_too() {
     let whole = pcapng(Order::Little, false);
-    // The last block is 12 + 20 + 100 octets.
-    let offset = whole.len() as u64 - 132;
+    // The last block is 12 + 20 + 100 octets, and 12 of a comment.
+    let offset = whole.len() as u64 - 144;
     for missing in [1, 4, 40, 120] {
         let scratch = Scratch::new("cut", &whole[..whole.len() - missing]);
         let (frames, told, end) = drain(&mut scratch.open().unwrap());

@@ -30,6 +30,11 @@ fn seeds(target: &str, holds: impl Fn(&[u8])) {
 }
 
 #[test]
+fn seeds_of_capture_file() {
+    seeds("capture_file", properties::capture::holds);
+}
+
+#[test]
 fn seeds_of_config_toml() {
     seeds("config_toml", |octets| properties::config::holds(std::str::from_utf8(octets).unwrap()));
 }
@@ -117,6 +122,24 @@ fn tls_step() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_octets_after_a_header_are_a_capture(
+        seed in prop::sample::select(vec!["micro", "nano-big", "sections", "blocks", "zstd"]),
+        kept in any::<prop::sample::Index>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        rest in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/capture_file");
+        let mut octets = fs::read(folder.join(seed).with_extension("bin")).unwrap();
+        for (place, octet) in changes {
+            let place = place.index(octets.len());
+            octets[place] = octet;
+        }
+        octets.truncate(kept.index(octets.len()).max(24));
+        octets.extend(rest);
+        properties::capture::holds(&octets);
+    }
 
     #[test]
     fn any_frame_decodes_or_is_skipped(input in prop::collection::vec(any::<u8>(), 0..200)) {

@@ -16,6 +16,7 @@
 //! apart, nor need they: no current tool writes both.
 
 use std::cell::Cell;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -122,8 +123,22 @@ impl FileSource {
     /// # Errors
     /// [`CaptureError`]: no such file, unreadable, a directory, no connection, not a capture, or a bad filter.
     pub fn with(path: &Path, options: FileOptions) -> Result<Self, CaptureError> {
+        let input = Input::open(path, &Stop(options.stop.clone()))?;
+        Self::of(path, input, options)
+    }
+
+    /// Reads a capture from a stream, which messages call `name`. A read may give "would block" for "not yet".
+    ///
+    /// # Errors
+    /// [`CaptureError`]: not a capture, or a bad filter.
+    pub fn stream(name: &Path, stream: Box<dyn Read>, options: FileOptions) -> Result<Self, CaptureError> {
+        let input = Input { stream, total: None, position: Rc::default(), tail: None, kind: Kind::Pipe };
+        Self::of(name, input, options)
+    }
+
+    fn of(path: &Path, input: Input, options: FileOptions) -> Result<Self, CaptureError> {
+        let Input { stream, total, position, tail, kind } = input;
         let stop = Stop(options.stop);
-        let Input { stream, total, position, tail, kind } = Input::open(path, &stop)?;
         let follow = options.follow && tail.is_some();
         if let Some(tail) = &tail {
             tail.set_followed(follow);
@@ -249,6 +264,8 @@ impl FileSource {
                 Some(step) => step,
                 None => match self.reader.step() {
                     Ok(step) => step,
+                    // What was not read because nobody wants more is not missing.
+                    Err(Fault::NotACapture(..)) if self.stop.is_asked() => Step::End,
                     Err(fault) => return Err(self.fault(fault)),
                 },
             };

@@ -360,3 +360,7 @@ fn options_of(order: Order, mut octets: &[u8]) -> impl Iterator<Item = (u16, &[u
 fn later(micros: u64, seconds: i64) -> u64 {
     if seconds == 0 { micros } else { micros.saturating_add_signed(seconds.saturating_mul(1_000_000)) }
 }
+
+#[cfg(test)]
+#[path = "pcapng_tests.rs"]
+mod tests;

@@ -21,6 +21,7 @@ pub mod mqtt;
 pub mod namespace;
 pub mod observe;
 pub mod program;
+pub mod savefile;
 pub mod seen;
 pub mod tls;
 pub mod websocket;

@@ -125,6 +125,9 @@ impl Reader {
             if pcap::is_magic(magic) {
                 break pcap::FILE_HEADER;
             }
+            if self.buffer.need(FOREIGN_MAGIC) == Fill::Wait {
+                return Ok(Step::Wait);
+            }
             let (reason, hint) = foreign(self.buffer.rest());
             return Err(self.no_capture(reason.to_owned(), hint));
         };
@@ -165,6 +168,9 @@ impl Reader {
 
 /// Octets of a section header block up to its version.
 const PCAPNG_HEADER: usize = 16;
+
+/// Octets of the longest magic that [`foreign`] knows.
+const FOREIGN_MAGIC: usize = 12;
 
 const TOOLS: &str = "give a file written by tcpdump, dumpcap or Wireshark";
 

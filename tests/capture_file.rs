@@ -289,6 +289,9 @@ fn what_is_not_a_capture_is_refused_with_65() {
     }
     for (magic, said) in [
         (&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0][..], "it is empty"),
+        (&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 7, 7, 7, 7], "cannot be decompressed"),
+        // A window of 128 MiB.
+        (&[0x28, 0xb5, 0x2f, 0xfd, 0, 17 << 3, 1, 0, 0], "pipe it in"),
         (b"\xfd7zXZ\0", "xzcat"),
         (&[4, 0x22, 0x4d, 0x18, 0], "lz4 -dc"),
         (b"BZh91AY", "bzcat"),

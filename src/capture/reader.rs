@@ -151,7 +151,13 @@ impl Reader {
         if let Some(error) = self.buffer.take_failure()
             && let Err(fault) = self.failed(error)
         {
-            return fault;
+            return match fault {
+                Fault::Damaged(reason) => self.no_capture(
+                    format!("it cannot be decompressed: {reason}"),
+                    "decompress it and pipe it in",
+                ),
+                fault => fault,
+            };
         }
         let reason = match self.buffer.rest().len() {
             0 => "it is empty".to_owned(),

@@ -128,7 +128,7 @@ impl Pcapng {
             let kind = self.order.u32([t0, t1, t2, t3]);
             let length = self.order.u32([l0, l1, l2, l3]);
             let whole = size(length);
-            if whole > CAPACITY && length <= LONGEST && length % 4 == 0 {
+            if whole > CAPACITY && length <= LONGEST && length.is_multiple_of(4) {
                 if matches!(kind, PACKET | SIMPLE_PACKET | ENHANCED_PACKET) {
                     losses.oversize += 1;
                 }

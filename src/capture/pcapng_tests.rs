@@ -32,8 +32,11 @@ fn packet(interface: u32, units: u64) -> Vec<u8> {
     block(ENHANCED_PACKET, &[numbers, vec![7; len as usize]].concat())
 }
 
-/// The frames as (microseconds, link type, captured, wire), everything else, and the losses.
-fn read(parts: &[Vec<u8>]) -> (Vec<(u64, u16, usize, u32)>, Vec<Step>, Losses) {
+/// Microseconds, link type, captured, wire.
+type Figures = (u64, u16, usize, u32);
+
+/// The frames, everything else, and the losses.
+fn read(parts: &[Vec<u8>]) -> (Vec<Figures>, Vec<Step>, Losses) {
     let mut buffer = Buffer::new(Box::new(Cursor::new(parts.concat())));
     assert_eq!(buffer.need(16), Fill::Enough);
     let mut pcapng = Pcapng::open(&buffer).unwrap();

@@ -239,7 +239,7 @@ impl WatchSource {
             match self.place(&key, id) {
                 Ordering::Greater => self.enqueue(Candidate { key, path, is_compressed }),
                 Ordering::Less if !all && !is_compressed && self.is_settled(now) => {
-                    late = Some((key.name, path))
+                    late = Some((key.name, path));
                 }
                 _ => {}
             }

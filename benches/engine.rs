@@ -14,7 +14,7 @@ mod support;
 
 use support::capture::{Capture, START, host};
 use support::mqtt::{V5, V311};
-use support::{attack, benign};
+use support::{attack, benign, hostile};
 
 /// Looks at nothing: the engine's own cost is measured.
 struct Silent;
@@ -35,6 +35,23 @@ fn whole(criterion: &mut Criterion) {
     for (name, capture) in
         [("sensors", &sensors), ("publish flood", &flood), ("brute force", &guesses), ("all of it", &all)]
     {
+        let frames: Vec<Frame<'_>> = capture.iter().collect();
+        group.throughput(Throughput::Elements(frames.len() as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let mut engine = Engine::new(Settings::default(), memory.lend(), NoModel);
+                for frame in &frames {
+                    engine.on_frame(black_box(frame), &mut Silent);
+                }
+                engine.finish(&mut Silent);
+                engine.stats()
+            });
+        });
+    }
+    group.finish();
+
+    let mut group = criterion.benchmark_group("hostile");
+    for (name, capture) in hostile::all() {
         let frames: Vec<Frame<'_>> = capture.iter().collect();
         group.throughput(Throughput::Elements(frames.len() as u64));
         group.bench_function(name, |bencher| {

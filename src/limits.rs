@@ -30,10 +30,10 @@ pub const HEAD_BYTES: usize = 1024;
 
 /// Octets kept of segments that arrived ahead of a gap, all connections together; a power of two. A segment may
 /// take a quarter of them.
-pub const HELD_BYTES: usize = 256 << 10;
+pub const HELD_BYTES: usize = 128 << 10;
 /// Octets remembered of what was delivered last, all connections together, to compare retransmissions with; a power
 /// of two.
-pub const RECENT_BYTES: usize = 128 << 10;
+pub const RECENT_BYTES: usize = 64 << 10;
 
 /// IP datagrams whose fragments are waited for.
 pub const FRAGMENT_SLOTS: usize = 32;

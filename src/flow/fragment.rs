@@ -384,13 +384,22 @@ impl<'m> Fragments<'m> {
             return Some(Written::New);
         }
         let mut differs = false;
-        for (unit, theirs) in (first..).zip(octets.chunks(UNIT)) {
-            let mine = place(slot, self.chunks, unit * UNIT, theirs.len())?;
-            if count(&slot.have, unit, unit) == 0 {
-                mine.copy_from_slice(theirs);
-            } else {
-                differs |= mine != theirs;
+        let mut unit = first;
+        while unit <= last {
+            // A run of units that are all there, or all new.
+            let is_there = has(&slot.have, unit);
+            let run = (unit..=last).take_while(|unit| has(&slot.have, *unit) == is_there).count();
+            let theirs = octets.get(unit * UNIT - begin..)?;
+            let theirs = theirs.get(..run * UNIT).unwrap_or(theirs);
+            for (at, piece) in pieces(unit * UNIT, theirs) {
+                let mine = place(slot, self.chunks, at, piece.len())?;
+                if is_there {
+                    differs |= mine != piece;
+                } else {
+                    mine.copy_from_slice(piece);
+                }
             }
+            unit += run;
         }
         mark(&mut slot.have, first, last);
         slot.units += u32::try_from(new - there).ok()?;
@@ -458,6 +467,11 @@ fn bits(word: usize, first: usize, last: usize) -> u64 {
 fn count(have: &[u64; WORDS], first: usize, last: usize) -> usize {
     let words = have.iter().enumerate().take(last / 64 + 1).skip(first / 64);
     words.map(|(word, value)| (value & bits(word, first, last)).count_ones() as usize).sum()
+}
+
+/// Whether a unit is there.
+fn has(have: &[u64; WORDS], unit: usize) -> bool {
+    have.get(unit / 64).is_some_and(|word| word >> (unit % 64) & 1 != 0)
 }
 
 /// Notes that the units from `first` to `last` are there.

@@ -1,9 +1,11 @@
-//! The hellos found in TLS do not depend on where the octets were cut into segments, up to the first octets that are no record
-//! (from there on, boundaries are looked for at the starts of segments). Fingerprints are 36 characters.
+//! What is found in TLS does not depend on where its two directions were cut into segments; any hello has a fingerprint
+//! or is not complete.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
+#[path = "../properties/exchange.rs"]
+mod exchange;
 #[path = "../properties/tls.rs"]
 mod property;
 

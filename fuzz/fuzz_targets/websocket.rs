@@ -1,8 +1,11 @@
-//! What is found in a WebSocket does not depend on where its octets were cut into segments, and finding it never fails.
+//! What is found in a WebSocket does not depend on where its two directions were cut into segments, and nothing is found
+//! that was not sent.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
+#[path = "../properties/exchange.rs"]
+mod exchange;
 #[path = "../properties/websocket.rs"]
 mod property;
 

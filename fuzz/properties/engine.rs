@@ -3,28 +3,39 @@
 
 use std::collections::BTreeSet;
 
-use etherparse::PacketBuilder;
 use picket::alert::{Alert, State};
 use picket::detect::scorer::NoModel;
 use picket::engine::{
-    ClientSlot, ConnectionSlot, Engine, ExchangeSlot, HostSlot, Memory, Settings, Sink, Stats,
+    ClientSlot, ConnectionSlot, Engine, ExchangeSlot, HostSlot, Memory, Observed, ObservedHello, Settings, Sink,
+    Stats,
 };
 use picket::flow::fragment::{Chunk, FragmentSlot};
 use picket::flow::ring::Buffer;
-use picket::frame::{Frame, LinkType};
+use picket::event::Event;
+use picket::frame::Frame;
 use picket::limits::{ALIAS_WAYS, CLIENT_WAYS, CONNECTION_WAYS, DATAGRAM_BYTES, EXCHANGE_WAYS, HOST_WAYS};
 use picket::mqtt::alias::AliasSlot;
 use picket::time::Timestamp;
 use picket::tls::HelloSlot;
+use picket::tls::ja4::Ja4;
+
+#[path = "steps.rs"]
+mod steps;
+
+use steps::{Happening, Wire};
 
 /// Checks and counts alerts.
 #[derive(Default, PartialEq, Debug)]
 struct Watch {
     open: BTreeSet<u128>,
     alerts: Vec<(u128, State, u64)>,
+    events: Vec<(Timestamp, &'static str)>,
+    packets: u64,
+    hellos: Vec<Option<Ja4>>,
 }
 
 impl Sink for Watch {
+    const WANTS_PACKETS: bool = true;
     const WANTS_VECTORS: bool = true;
 
     fn alert(&mut self, alert: &Alert) {
@@ -38,12 +49,26 @@ impl Sink for Watch {
         self.alerts.push((alert.incident, alert.state, alert.count));
     }
 
+    fn event(&mut self, event: &Event) {
+        assert!(!event.name.is_empty() && !event.what.is_empty(), "{event:?}");
+        self.events.push((event.ts, event.name));
+    }
+
+    fn control_packet(&mut self, seen: &Observed<'_, '_>) {
+        assert_eq!(seen.packet.packet_type as u8, seen.raw.first >> 4);
+        self.packets += 1;
+    }
+
+    fn tls_hello(&mut self, seen: &ObservedHello<'_>) {
+        self.hellos.push(Ja4::new(seen.hello));
+    }
+
     fn host_vector(&mut self, _: Timestamp, _: std::net::IpAddr, vector: &picket::features::FeatureVector) {
         assert!(vector.values.iter().all(|value| value.is_finite()));
     }
 }
 
-/// `input` is a sequence of steps; see [`Step::read`].
+/// `input` is a sequence of steps; see [`steps`].
 pub fn holds(input: &[u8]) {
     let (first, stats) = run(input);
     assert!(first.open.is_empty(), "left open: {first:?}");
@@ -82,91 +107,22 @@ fn run(mut input: &[u8]) -> (Watch, Stats) {
     };
     let mut engine = Engine::new(Settings::default(), memory, NoModel);
     let mut watch = Watch::default();
-    let mut micros = 1_700_000_000_000_000_u64;
+    let mut wire = Wire::new();
     let mut frames = 0;
-    while let Some(step) = Step::read(&mut input) {
-        micros = micros.saturating_add_signed(step.micros);
-        let ts = Timestamp::from_micros(micros);
-        let (link, data) = match step.what {
-            What::Tick => {
-                engine.on_tick(ts, &mut watch);
-                continue;
+    while let Some((ts, happening)) = wire.read(&mut input) {
+        match happening {
+            Happening::Tick => engine.on_tick(ts, &mut watch),
+            Happening::Frames(link, all) => {
+                for data in &all {
+                    let wire_len = u32::try_from(data.len()).unwrap_or(u32::MAX);
+                    engine.on_frame(&Frame { ts, link, wire_len, data }, &mut watch);
+                    frames += 1;
+                }
             }
-            What::Raw(data) => (LinkType::Ethernet, data.to_vec()),
-            What::Segment { to_broker, host, port, flags, seq, payload } => {
-                (LinkType::RawIp, segment(to_broker, host, port, flags, seq, payload))
-            }
-        };
-        let wire_len = u32::try_from(data.len()).unwrap_or(u32::MAX);
-        engine.on_frame(&Frame { ts, link, wire_len, data: &data }, &mut watch);
-        frames += 1;
+        }
     }
     engine.finish(&mut watch);
     let stats = engine.stats();
     assert_eq!(stats.frames, frames);
     (watch, stats)
-}
-
-/// One thing that happens.
-struct Step<'a> {
-    /// Time since the step before, in microseconds; may go back.
-    micros: i64,
-    what: What<'a>,
-}
-
-enum What<'a> {
-    Tick,
-    Raw(&'a [u8]),
-    Segment { to_broker: bool, host: u8, port: u8, flags: u8, seq: u16, payload: &'a [u8] },
-}
-
-impl<'a> Step<'a> {
-    /// Kind, time, length, then for a segment host and port, flags, two octets of sequence number; then as many octets as `length`.
-    /// Kind: bits 0 and 1 are the unit of time (1 ms, 1 s, 1 h, back by 1 s), bit 2 a tick, bit 3 a raw frame,
-    /// bit 4 towards the broker.
-    fn read(input: &mut &'a [u8]) -> Option<Self> {
-        let (&[kind, time, length], mut rest) = input.split_first_chunk()?;
-        let unit = [1_000, 1_000_000, 3_600_000_000, -1_000_000][usize::from(kind & 3)];
-        let micros = i64::from(time) * unit;
-        let take = |rest: &mut &'a [u8]| {
-            let (taken, after) = rest.split_at(usize::from(length).min(rest.len()));
-            *rest = after;
-            taken
-        };
-        let what = if kind & 4 != 0 {
-            What::Tick
-        } else if kind & 8 != 0 {
-            What::Raw(take(&mut rest))
-        } else {
-            let (&[place, flags, high, low], after) = rest.split_first_chunk()?;
-            rest = after;
-            let seq = u16::from_be_bytes([high, low]);
-            let (host, port, to_broker) = (place & 15, place >> 4, kind & 16 != 0);
-            What::Segment { to_broker, host, port, flags, seq, payload: take(&mut rest) }
-        };
-        *input = rest;
-        Some(Self { micros, what })
-    }
-}
-
-/// An IPv4 packet between a host and the broker.
-fn segment(to_broker: bool, host: u8, port: u8, flags: u8, seq: u16, payload: &[u8]) -> Vec<u8> {
-    let (device, broker) = (([10, 0, 0, host], 40_000 + u16::from(port)), ([10, 0, 1, 1], 1883));
-    let (from, to) = if to_broker { (device, broker) } else { (broker, device) };
-    let mut builder = PacketBuilder::ipv4(from.0, to.0, 64).tcp(from.1, to.1, u32::from(seq), 1024);
-    if flags & 1 != 0 {
-        builder = builder.fin();
-    }
-    if flags & 2 != 0 {
-        builder = builder.syn();
-    }
-    if flags & 4 != 0 {
-        builder = builder.rst();
-    }
-    if flags & 16 != 0 {
-        builder = builder.ack(u32::from(flags >> 5));
-    }
-    let mut out = Vec::new();
-    builder.write(&mut out, payload).expect("a vector takes everything");
-    out
 }

@@ -4,8 +4,13 @@
 pub mod capture;
 pub mod config;
 pub mod decode;
+pub mod draw;
+#[path = "../../tests/support/mqtt/mod.rs"]
+pub mod encoder;
 pub mod engine;
+pub mod exchange;
 pub mod framer;
 pub mod model;
+pub mod round_trip;
 pub mod tls;
 pub mod websocket;

@@ -1,50 +1,71 @@
-//! What is found in a WebSocket does not depend on where its octets were cut into segments, and finding it never fails.
+//! What is found in a WebSocket does not depend on where its two directions were cut into segments, and nothing is found
+//! that was not sent.
 
 use picket::flow::key::Direction;
-use picket::flow::stream::Delivery;
+use picket::websocket::frame::Fault;
 use picket::websocket::{Found, WebSocket};
 
-/// `input` is a sequence of steps: an octet whose lowest bit is the direction, one for the length, then so many octets.
-pub fn holds(input: &[u8]) {
-    let mut steps = Vec::new();
-    let mut rest = input;
-    while let [way, length, octets @ ..] = rest {
-        let (step, after) = octets.split_at(usize::from(*length).min(octets.len()));
-        steps.push((if way & 1 == 0 { Direction::ToServer } else { Direction::ToClient }, step));
-        rest = after;
-    }
-    let whole = run(steps.iter().copied());
-    let cut = steps.iter().flat_map(|(way, step)| step.chunks(1).map(|octet| (*way, octet)));
-    assert_eq!(run(cut), whole);
-}
+use super::exchange::{Turn, cut, is_whole, octets, turns};
 
+/// What was found in one direction or about it.
 #[derive(Default, PartialEq, Debug)]
 struct Seen {
-    octets: [Vec<u8>; 2],
+    octets: Vec<u8>,
     compressed: u64,
-    others: Vec<String>,
+    skipped: u64,
+    gaps: u64,
+    unknown: u32,
+    faults: Vec<Fault>,
+}
+
+/// What was found.
+#[derive(Default, PartialEq, Debug)]
+struct Outcome {
+    ways: [Seen; 2],
+    opened: Vec<bool>,
     foreign: bool,
 }
 
-fn run<'s>(steps: impl Iterator<Item = (Direction, &'s [u8])>) -> Seen {
-    let (mut socket, mut seen) = (WebSocket::NEW, Seen::default());
-    for (direction, octets) in steps {
-        if seen.foreign {
-            break;
-        }
-        if !socket.wants(direction) {
+/// `input` is the turns of both ends; see [`turns`].
+pub fn holds(input: &[u8]) {
+    let turns = turns(input);
+    let whole = read(&turns);
+    let found = |seen: &Seen| seen.octets.len() as u64 + seen.compressed + seen.skipped;
+    let sent = octets(&turns) as u64;
+    assert!(whole.ways.iter().map(found).sum::<u64>() <= sent, "{whole:?}");
+    assert!(whole.opened.len() <= 1);
+    if is_whole(&turns) {
+        assert_eq!(whole.ways.iter().map(|seen| seen.skipped + seen.gaps).sum::<u64>(), 0);
+        assert_eq!(read(&cut(&turns, 1)), whole);
+        assert_eq!(read(&cut(&turns, 1 + input.len() % 31)), whole);
+    }
+}
+
+fn read(turns: &[Turn<'_>]) -> Outcome {
+    let (mut socket, mut outcome) = (WebSocket::NEW, Outcome::default());
+    for turn in turns {
+        if outcome.foreign || !socket.wants(turn.direction) {
             continue;
         }
-        let side = usize::from(direction == Direction::ToClient);
-        socket.take(direction, Delivery::Octets(octets), &mut |found| match found {
-            // Nothing behind that is of interest.
-            _ if seen.foreign => {}
-            Found::Octets(octets) => seen.octets[side].extend(octets),
-            Found::Compressed(len) => seen.compressed += u64::from(len),
-            Found::Foreign => seen.foreign = true,
-            Found::Gap(_) | Found::Skipped(_) => panic!("nothing was missing"),
-            other => seen.others.push(format!("{other:?}")),
+        let Outcome { ways: [up, down], opened, foreign } = &mut outcome;
+        let seen = if turn.direction == Direction::ToServer { up } else { down };
+        socket.take(turn.direction, turn.delivery, &mut |found| {
+            // Nobody asks any more.
+            if *foreign {
+                return;
+            }
+            match found {
+                Found::Opened { both } => opened.push(both),
+                Found::Octets(octets) => seen.octets.extend(octets),
+                Found::Compressed(len) => seen.compressed += u64::from(len),
+                Found::Skipped(len) => seen.skipped += u64::from(len),
+                Found::Gap(len) => seen.gaps += u64::from(len),
+                Found::Unknown => seen.unknown += 1,
+                Found::Fault(fault) => seen.faults.push(fault),
+                Found::Foreign => *foreign = true,
+            }
         });
+        assert_eq!(socket.is_open(), !opened.is_empty());
     }
-    seen
+    outcome
 }

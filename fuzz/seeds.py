@@ -7,6 +7,7 @@ training.
 
 import gzip
 import pathlib
+import random
 import shutil
 import struct
 
@@ -97,8 +98,55 @@ def server_hello(version13):
     return b"\2\0" + struct.pack(">H", len(body)) + body
 
 
+# Ports of a turn, and what it does with its octets; see steps.rs.
+PLAIN, TLS, WEBSOCKET, OTHER, COAP, MQTTSN = 0, 1, 2, 3, 6, 7
+NEXT, OPEN, CLOSE, RESET, AGAIN, EARLY, BEHIND, MISSED = range(8)
+
+
+def turn(up, port, octets=b"", manner=NEXT, device=1, time=1, bits=0):
+    """A turn of a connection of the `engine` target. Bits: 64 repeats the octets, 128 sends two fragments."""
+    return bytes([32 | up << 4 | bits, time, len(octets), device | port << 2 | manner << 5]) + octets
+
+
+def talk(port, *turns, **more):
+    """Opened, then turns of the client (True) and the server, then closed."""
+    out = turn(True, port, manner=OPEN, **more)
+    for up, octets in turns:
+        out += turn(up, port, octets, **more)
+    return out + turn(True, port, manner=CLOSE, **more) + turn(False, port, manner=CLOSE, **more)
+
+
+# Version 5: every control packet in the order of a session, with most properties.
+UP5 = [
+    bytes.fromhex("101c00044d51545405c2003c081100000078210014000163000175000170"),
+    b"\x82\x09\0\x01\x02\x0b\x07\0\x01#\x02",
+    b"\x30\x0a\0\x03a/b\x03\x23\0\x01x",
+    b"\x32\x09\0\0\0\x02\x03\x23\0\x01y",
+    b"\x34\x14\0\x01t\0\x03\x0c\x01\x01\x26\0\x01k\0\x01v\x09\0\0xy",
+    b"\x62\x02\0\x03",
+    b"\xa2\x06\0\x04\0\0\x01#",
+    b"\xf0\x06\x19\x04\x15\0\x01m",
+    b"\xc0\0",
+    b"\xe0\x07\x04\x05\x11\0\0\0\x09",
+]
+DOWN5 = [
+    b"\x20\x0b\0\0\x08\x21\0\x05\x22\0\x02\x24\x01",
+    b"\x90\x04\0\x01\0\x02",
+    b"\x40\x02\0\x02",
+    b"\x50\x04\0\x03\x10\0",
+    b"\x70\x02\0\x03",
+    b"\xb0\x04\0\x04\0\0",
+    b"\xd0\0",
+    b"\xe0\x02\x8e\0",
+]
+# What each side says, by turns.
+SESSION5 = [said for up, down in zip(UP5, DOWN5) for said in [(True, up), (False, down)]] + [(True, o) for o in UP5[8:]]
+
 KEY = b"\x37\xfa\x21\x3d"
 MQTT = b"Sec-WebSocket-Protocol: mqtt"
+FIELDS = b"Upgrade: websocket\r\n" + MQTT + b"\r\n\r\n"
+REQUEST = b"GET / HTTP/1.1\r\n" + FIELDS
+ANSWER = b"HTTP/1.1 101 Ok\r\n" + FIELDS
 
 
 def saved(second, data, order="<", extra=b"", wire=None):
@@ -140,6 +188,27 @@ def zstd(data):
 MACS = bytes([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2])
 PACKET = ip(CONNECT)
 T = 1700000000
+
+
+def packet(protocol, body, fragment=0):
+    """IPv4 with any protocol."""
+    head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(body), 7, fragment, 64, protocol, 0)
+    return head + bytes([10, 0, 0, 1, 10, 0, 1, 1]) + body
+
+
+def udp(port, body):
+    return packet(17, struct.pack(">HHHH", 40000, port, 8 + len(body), 0) + body)
+
+
+def raw(data):
+    """A frame of the `decode` target under the link type of bare IP."""
+    return bytes([3, 0]) + data
+
+
+def ether(kind, data):
+    return bytes([1, 0]) + MACS + struct.pack(">H", kind) + data
+
+
 SEEDS = {
     "websocket": {
         "session": upgrade(MQTT)
@@ -185,10 +254,27 @@ SEEDS = {
         "sll": bytes([4, 0]) + bytes.fromhex("0000000100060200000000010000") + b"\x08\0" + ip(b"x"),
         "sll2": bytes([5, 0]) + bytes.fromhex("0800000000000001000100060200000000010000") + ip(b"x"),
         "cut": bytes([1, 60]) + MACS + b"\x08\0" + ip(bytes(40)),
+        "pppoe": ether(0x8864, b"\x11\0\0\x01\0\x20\0\x21" + ip(b"x")),
+        "mpls": ether(0x8847, b"\0\x01\x01\x40" + ip(b"x")),
+        "gre": raw(packet(47, b"\x20\0\x08\0\0\0\0\x07" + ip(b"x"))),
+        "erspan": raw(packet(47, b"\x10\0\x88\xbe\0\0\0\x01" + bytes(8) + MACS + b"\x08\0" + ip(b"x"))),
+        "vxlan": raw(udp(4789, b"\x08\0\0\0\0\0\x07\0" + MACS + b"\x08\0" + ip(b"x"))),
+        "ip-in-ip": raw(packet(4, packet(41, ip6(b"x")))),
+        "udp": raw(udp(5683, b"\x40\x01\0\x01")),
+        "fragment": raw(packet(6, bytes(24), 0x2003)),
+        "ppp": bytes([7, 0]) + b"\xff\x03\0\x21" + ip(b"x"),
+        "hdlc": bytes([9, 0]) + b"\x0f\0\x08\0" + ip(b"x"),
+    },
+    "mqtt_round_trip": {
+        f"random-{version}{n}": bytes([version, n * 30]) + random.Random(3 * n + version).randbytes(120 + 90 * n)
+        for version in range(3)
+        for n in range(3)
     },
     "mqtt_framer_split": {
         "session": bytes([3, 1, 14, 5]) + CONNECT + SUBSCRIBE + PUBLISH + PING + DISCONNECT,
         "version5": bytes([1, 9]) + CONNECT5 + PUBLISH,
+        "every-type-up": bytes([3, 2, 20, 41]) + b"".join(UP5),
+        "every-type-down": bytes([3, 1, 14, 5]) + b"".join(DOWN5),
         "long": bytes([2, 200, 200]) + b"\x30\xd8\x08" + b"\0\x01t" + bytes(1109) + PING,
         "bad-length": bytes([2, 2, 3]) + PING + b"\x30\xff\xff\xff\xff\x01" + PING,
     },
@@ -199,6 +285,25 @@ SEEDS = {
         "scan": b"".join(step(16, 9, b"", p << 4 | 4, 2, 0) + step(0, 1, b"", p << 4 | 4, 0x14, 0) for p in range(16)),
         "clock": session(5, CONNACK, PUBLISH) + bytes([6, 3, 0]) + session(21, CONNACK) + bytes([7, 9, 0]),
         "early": step(16, 1, b"", 1, 2, 0) + step(16, 1, PUBLISH, 1, 0x18, 16) + step(16, 1, CONNECT, 1, 0x18, 1),
+        "version5": talk(PLAIN, *SESSION5),
+        "two-clients": turn(True, PLAIN, manner=OPEN, device=2) + turn(True, PLAIN, CONNECT, device=2)
+        + turn(False, PLAIN, CONNACK, device=2) + talk(PLAIN, (True, CONNECT), (False, CONNACK), device=3)
+        + turn(True, PLAIN, PUBLISH * 9, device=2, bits=64),
+        "tricks": turn(True, PLAIN, manner=OPEN) + turn(True, PLAIN, CONNECT[:5]) + turn(True, PLAIN, b"\0" * 5, AGAIN)
+        + turn(True, PLAIN, PUBLISH, EARLY) + turn(True, PLAIN, CONNECT[5:]) + turn(True, PLAIN, PING, BEHIND)
+        + turn(True, PLAIN, SUBSCRIBE, MISSED) + turn(True, PLAIN, PUBLISH * 3) + turn(False, PLAIN, b"", RESET),
+        "fast-open": turn(True, OTHER, CONNECT, OPEN) + turn(False, OTHER, CONNACK) + turn(True, OTHER, PUBLISH),
+        "fragments": talk(PLAIN, (True, CONNECT), (False, CONNACK), (True, PUBLISH * 20), bits=128),
+        "joined": turn(True, PLAIN, b"abc") + turn(True, PLAIN, PUBLISH * 3) + turn(False, PLAIN, b"\xd0\0"),
+        "websocket": talk(WEBSOCKET, (True, REQUEST), (False, ANSWER), (True, frame(0x82, CONNECT, KEY)),
+                          (False, frame(0x82, CONNACK)), (True, frame(0x82, PUBLISH + PING, KEY)),
+                          (False, frame(0x81, b"\xd0\0"))),
+        "tls": talk(TLS, (True, record(22, client_hello())), (False, record(22, server_hello(True))),
+                    (True, record(23, b"f" * 53) + record(23, b"c" * 60)), (False, record(23, b"a" * 21))),
+        "udp": turn(True, COAP, b"\x40\x01\0\x01\xb1a") + turn(False, COAP, b"\x60\x45\0\x01")
+        + turn(True, MQTTSN, b"\x07\x04\x04\x01\0\x0aa") + turn(False, MQTTSN, b"\x03\x05\0"),
+        "wrong": talk(PLAIN, (True, b"\x11" + CONNECT[1:]), (True, b"\x36\x05\0\x02a#\0"), (False, b"\x21\x02\x02\x07"),
+                      (True, b"\x30\xff\xff\xff\xff\x01"), (True, b"\x82\x02\0\0"), (False, b"\xc0\0")),
     },
 }
 

@@ -50,6 +50,11 @@ fn seeds_of_mqtt_framer_split() {
 }
 
 #[test]
+fn seeds_of_mqtt_round_trip() {
+    seeds("mqtt_round_trip", properties::round_trip::holds);
+}
+
+#[test]
 fn seeds_of_engine() {
     seeds("engine", properties::engine::holds);
 }
@@ -159,6 +164,11 @@ proptest! {
     #[test]
     fn any_cut_gives_the_same_packets(input in prop::collection::vec(any::<u8>(), 0..2000)) {
         properties::framer::holds(&input);
+    }
+
+    #[test]
+    fn any_packets_are_read_as_they_were_written(input in prop::collection::vec(any::<u8>(), 0..400)) {
+        properties::round_trip::holds(&input);
     }
 
     #[test]

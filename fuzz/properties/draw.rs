@@ -80,7 +80,8 @@ impl Draw<'_> {
             }
         }
         let shared = self.below(8) == 1;
-        let filter = if shared { format!("$share/{}/{filter}", self.text(1).replace('/', "s")) } else { filter };
+        let filter =
+            if shared { format!("$share/{}/{filter}", self.text(1).replace('/', "s")) } else { filter };
         let shared = shared || filter.starts_with("$share/");
         (filter, wildcard, shared)
     }

@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use picket::alert::{Alert, State};
 use picket::detect::scorer::NoModel;
 use picket::engine::{
-    ClientSlot, ConnectionSlot, Engine, ExchangeSlot, HostSlot, Memory, Observed, ObservedHello, Settings, Sink,
-    Stats,
+    ClientSlot, ConnectionSlot, Engine, ExchangeSlot, HostSlot, Memory, Observed, ObservedHello, Settings,
+    Sink, Stats,
 };
+use picket::event::Event;
 use picket::flow::fragment::{Chunk, FragmentSlot};
 use picket::flow::ring::Buffer;
-use picket::event::Event;
 use picket::frame::Frame;
 use picket::limits::{ALIAS_WAYS, CLIENT_WAYS, CONNECTION_WAYS, DATAGRAM_BYTES, EXCHANGE_WAYS, HOST_WAYS};
 use picket::mqtt::alias::AliasSlot;

@@ -12,8 +12,8 @@ use picket::mqtt::version::Version as Spoken;
 
 use super::draw::Draw;
 use super::encoder::{
-    Ack, ConnAck, Connect, Properties, Publish, Reasoned, SubAck, Subscribe, Unsubscribe, V5, V31, V311, Version,
-    Will, pingreq, pingresp,
+    Ack, ConnAck, Connect, Properties, Publish, Reasoned, SubAck, Subscribe, Unsubscribe, V5, V31, V311,
+    Version, Will, pingreq, pingresp,
 };
 
 /// A packet that was written, and what has to be read.
@@ -132,7 +132,10 @@ fn connect(version: Version, draw: &mut Draw<'_>) -> Written {
         assert_eq!((read.version.level(), read.bridge), (version.level(), bridge));
         assert_eq!((read.clean, read.keep_alive), (packet.clean, packet.keep_alive));
         assert_eq!(read.client_id, packet.client_id.as_deref());
-        assert_eq!((read.user_name, read.password), (packet.user_name.as_deref(), packet.password.as_deref()));
+        assert_eq!(
+            (read.user_name, read.password),
+            (packet.user_name.as_deref(), packet.password.as_deref())
+        );
         same_properties(&read.properties, &list);
         assert_eq!(read.will.is_some(), packet.will.is_some());
         if let (Some(read), Some(written)) = (read.will, &packet.will) {
@@ -219,7 +222,8 @@ fn subscribe(version: Version, draw: &mut Draw<'_>) -> Written {
         let (filter, wildcard, shared) = draw.filter();
         let mut options = draw.below(3);
         if version == V5 {
-            options |= draw.below(3) << 4 | draw.octet() & 0x08 | if shared { 0 } else { draw.octet() & 0x04 };
+            options |=
+                draw.below(3) << 4 | draw.octet() & 0x08 | if shared { 0 } else { draw.octet() & 0x04 };
         }
         packet = packet.filter(filter, options);
         wildcards += u16::from(wildcard);

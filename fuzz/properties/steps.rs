@@ -176,7 +176,14 @@ fn ordered(up: bool, (device, broker): (u16, u16)) -> (u16, u16) {
 }
 
 /// An IPv4 packet with a segment, with sequence and acknowledgement number.
-fn segment(up: bool, device: u8, ports: (u16, u16), (seq, ack): (u32, u32), flags: u8, payload: &[u8]) -> Vec<u8> {
+fn segment(
+    up: bool,
+    device: u8,
+    ports: (u16, u16),
+    (seq, ack): (u32, u32),
+    flags: u8,
+    payload: &[u8],
+) -> Vec<u8> {
     let ((src, dst), (from, to)) = (ends(up, device), ordered(up, ports));
     let mut builder = PacketBuilder::ipv4(src, dst, 64).tcp(from, to, seq, 1024);
     if flags & FIN != 0 {
@@ -199,7 +206,10 @@ fn segment(up: bool, device: u8, ports: (u16, u16), (seq, ack): (u32, u32), flag
 fn datagram(up: bool, device: u8, ports: (u16, u16), payload: &[u8]) -> Vec<u8> {
     let ((src, dst), (from, to)) = (ends(up, device), ordered(up, ports));
     let mut out = Vec::new();
-    PacketBuilder::ipv4(src, dst, 64).udp(from, to).write(&mut out, payload).expect("a vector takes everything");
+    PacketBuilder::ipv4(src, dst, 64)
+        .udp(from, to)
+        .write(&mut out, payload)
+        .expect("a vector takes everything");
     out
 }
 

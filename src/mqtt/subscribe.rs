@@ -52,23 +52,23 @@ pub fn parse<'a>(
     violations: &mut Violations,
 ) -> Filters<'a> {
     let mut filters = Filters { with_options: packet_type == PacketType::Subscribe, ..Filters::default() };
-    let version = match version {
-        // Where the version is not known, the layout that fits is the right one.
-        Version::Unknown
-            if !tiles(packet_type, fields, Version::V311) && tiles(packet_type, fields, Version::V5) =>
-        {
-            Version::V5
-        }
-        known => known,
+    let fits = |version| tiles(packet_type, fields, version);
+    // Where the version is not known, the layout that fits is the right one. Of a packet that was cut none does, and
+    // what is read of it may not be what it says.
+    let (version, certain) = match version {
+        Version::Unknown if fits(Version::V311) => (Version::Unknown, true),
+        Version::Unknown if fits(Version::V5) => (Version::V5, true),
+        Version::Unknown => (Version::Unknown, fields.is_whole()),
+        known => (known, true),
     };
-    if read(&mut fields, version, &mut filters, violations).is_some() && filters.count == 0 {
-        violations.add(if filters.with_options {
-            Violation::NoFilters
-        } else {
-            Violation::NoUnsubscribeFilters
-        });
+    let mut found = Violations::NONE;
+    if read(&mut fields, version, &mut filters, &mut found).is_some() && filters.count == 0 {
+        found.add(if filters.with_options { Violation::NoFilters } else { Violation::NoUnsubscribeFilters });
     }
-    fields.end(violations);
+    fields.end(&mut found);
+    if certain {
+        *violations = violations.with(found);
+    }
     filters
 }
 
@@ -181,6 +181,14 @@ mod tests {
             let fields = Fields::new(body, u32::try_from(body.len()).unwrap());
             assert!(tiles(PacketType::Subscribe, fields, version));
         }
+    }
+
+    #[test]
+    fn where_the_version_is_not_known_a_packet_that_was_cut_is_nobodys_fault() {
+        let mut violations = Violations::NONE;
+        let fields = Fields::new(b"\0\x01\0\0\x01", 6);
+        let _ = parse(PacketType::Unsubscribe, fields, Version::Unknown, &mut violations);
+        assert!(violations.is_empty(), "{violations:?}");
     }
 
     #[test]

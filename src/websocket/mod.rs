@@ -56,6 +56,8 @@ enum Content {
     /// The client's first octets have to tell.
     Unknown(Opening),
     Mqtt,
+    /// They told that it is not MQTT.
+    Foreign,
 }
 
 /// The state of one connection.
@@ -272,7 +274,8 @@ impl WebSocket {
             frame::Item::Compressed(len) if open => found(Found::Compressed(len)),
             frame::Item::Compressed(len) => {
                 // Not even the first packet can be read: what it is rests on what was agreed on.
-                if self.offered && direction == Direction::ToServer {
+                let undecided = matches!(self.content, Content::Unknown(_));
+                if undecided && self.offered && direction == Direction::ToServer {
                     self.missed[0] = true;
                     self.open(found);
                     self.tell_faults(found);
@@ -315,7 +318,10 @@ impl WebSocket {
                 // After the CONNECT, which says in which version they are faults.
                 self.tell_faults(found);
             }
-            _ => found(Found::Foreign),
+            _ => {
+                self.content = Content::Foreign;
+                found(Found::Foreign);
+            }
         }
     }
 

@@ -98,6 +98,10 @@ fn what_is_not_mqtt_is_left_alone() {
     assert!(run(&conversation(chat, chat)).foreign);
     let other = [Up(request("")), Down(answer("")), Up(frame(0x81, KEY, b"{\"hello\":1}"))];
     assert_eq!(run(&other), Seen { foreign: true, ..Seen::default() });
+    // Also where a CONNECT follows in the same segment.
+    let late = [frame(0x82, KEY, b"hello"), frame(0x82, KEY, CONNECT)].concat();
+    let late = [Up(request("")), Down(answer("")), Up(late)];
+    assert_eq!(run(&late), Seen { foreign: true, ..Seen::default() });
     assert!(run(&[Up(b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec())]).foreign);
     let many = b"GET / HTTP/1.1\r\n\r\n".repeat(16);
     assert!(run(&[Up(many)]).foreign);

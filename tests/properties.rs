@@ -2,8 +2,9 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::cast_possible_truncation,
     unreachable_pub,
-    reason = "a test may panic, and the properties are shared with the fuzz targets"
+    reason = "a test may panic and cast figures it made itself; the properties are shared with the fuzz targets"
 )]
 
 use std::fs;

@@ -5,6 +5,7 @@ pub mod capture;
 pub mod config;
 pub mod decode;
 pub mod draw;
+#[allow(dead_code, unused_imports, reason = "the other tests use all of it")]
 #[path = "../../tests/support/mqtt/mod.rs"]
 pub mod encoder;
 pub mod engine;

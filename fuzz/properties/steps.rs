@@ -133,7 +133,7 @@ impl Wire {
             Manner::Open => {
                 // Every other one is about to wrap around.
                 self.opened += 1;
-                let start = if self.opened % 2 == 0 { u32::MAX - 20 } else { self.opened << 16 };
+                let start = if self.opened.is_multiple_of(2) { u32::MAX - 20 } else { self.opened << 16 };
                 *next = [start.wrapping_add(1 + len), start.wrapping_add(501)];
                 let syn = segment(true, device, ports, (start, 0), SYN, payload);
                 let numbers = (start.wrapping_add(500), next[0]);

@@ -73,7 +73,10 @@ pub fn holds(input: &[u8]) {
     let (first, stats) = run(input);
     assert!(first.open.is_empty(), "left open: {first:?}");
     assert_eq!(stats.alerts, first.alerts.len() as u64);
-    assert_eq!(run(input), (first, stats));
+    // Every eighth time, since it doubles the work.
+    if input.iter().fold(0, |sum: u8, octet| sum.wrapping_add(*octet)).is_multiple_of(8) {
+        assert_eq!(run(input), (first, stats));
+    }
 }
 
 fn run(mut input: &[u8]) -> (Watch, Stats) {

@@ -159,7 +159,7 @@ fn no_capture_of_the_corpus_makes_it_panic() {
                 }
             }
             Err(error) => {
-                // libpcap reads less than there is in the world; what it refuses must be refused by name.
+                // Compressed, but no capture.
                 assert!(!error.to_string().contains('\n'), "{error}");
                 refused += 1;
             }
@@ -170,4 +170,31 @@ fn no_capture_of_the_corpus_makes_it_panic() {
         started.elapsed().as_secs_f64()
     );
     assert!(captures > refused && frames > 0, "nothing was read");
+}
+
+#[test]
+#[ignore = "a process for each capture; cargo test --release --test corpus -- --ignored"]
+fn every_capture_is_replayed_within_32_mb() {
+    use nix::sys::resource::{UsageWho, getrusage};
+    let Some(corpus) = corpus("every_capture_is_replayed_within_32_mb") else { return };
+    let (mut captures, mut refused) = (0, 0);
+    for path in files(&corpus) {
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_picket"))
+            .args(["replay", "--no-model", "--output", "none"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        match out.status.code() {
+            Some(0) => captures += 1,
+            Some(65) => refused += 1,
+            _ => panic!("{}: {out:?}", path.display()),
+        }
+        assert!(!String::from_utf8_lossy(&out.stderr).contains("panicked"), "{}: {out:?}", path.display());
+    }
+    // The most that any of them had.
+    let resident = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
+    println!(
+        "corpus: {captures} captures replayed, {refused} files refused, at most {resident} KiB resident"
+    );
+    assert!(captures > 0 && resident <= 32 * 1024, "{resident} KiB");
 }

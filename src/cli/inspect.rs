@@ -27,13 +27,13 @@ pub(super) fn run(args: &Inspect) -> Result<(), ExitError> {
         (outcome, lines.finish())
     } else {
         let mut summary = Summary::default();
-        let (_, outcome) = offline::drive(&args.captures, &mut engine, &mut summary);
+        let (read, outcome) = offline::drive(&args.captures, &mut engine, &mut summary);
         let stats = engine.stats();
         if outcome.is_err() && stats.frames == 0 {
             return outcome;
         }
         let files = args.captures.names().map(|file| file.display().to_string()).collect();
-        let report = Report::new(files, &summary, &stats, args.top, args.user_names);
+        let report = Report::new(files, &read, &summary, &stats, args.top, args.user_names);
         let written = match args.output {
             InspectFormat::Text => text::write(&report, &mut out),
             InspectFormat::Json => serde_json::to_writer_pretty(&mut out, &report)

@@ -9,6 +9,7 @@ use super::line::address;
 use super::packet::version_name;
 use super::summary::{self, ClientName, Summary, Versions};
 use super::top::{Slot, Top};
+use crate::capture::FileCounters;
 use crate::decode::SkipReason;
 use crate::engine::Stats;
 use crate::escape::escape;
@@ -229,6 +230,14 @@ pub struct Losses {
     pub stray: u64,
     /// Connections that had to leave the table for others.
     pub connections_evicted: u64,
+    /// Frames that the capturing program says it lost.
+    pub capture_dropped: u64,
+    /// Frames in the files that were not read: too long, or of interfaces that are not described.
+    pub frames_unread: u64,
+    /// Places in the files that hold no packet.
+    pub damaged_places: u64,
+    /// Octets passed over at them.
+    pub damaged_octets: u64,
 }
 
 /// Name and version of the document.
@@ -237,7 +246,14 @@ const SCHEMA: &str = "picket.inspect/1";
 impl Report {
     /// Of what was collected, with the greatest `top` entries of each table.
     #[must_use]
-    pub fn new(files: Vec<String>, summary: &Summary, stats: &Stats, top: usize, user_names: bool) -> Self {
+    pub fn new(
+        files: Vec<String>,
+        read: &FileCounters,
+        summary: &Summary,
+        stats: &Stats,
+        top: usize,
+        user_names: bool,
+    ) -> Self {
         let seconds = summary.span.map(|(start, end)| end.micros_since(start) as f64 / 1e6);
         let control = PacketType::ALL.iter().zip(stats.control_packets).skip(1);
         let skipped = SkipReason::ALL.iter().zip(stats.skipped);
@@ -287,7 +303,7 @@ impl Report {
             reserved_packets: stats.control_packets[PacketType::Reserved as usize],
             violations: stats.violations,
             events: events(summary),
-            losses: losses(stats),
+            losses: losses(stats, read),
         }
     }
 }
@@ -422,7 +438,7 @@ fn events(summary: &Summary) -> List<Event> {
     List { count: summary.events.count() as u64, complete: summary.events.is_complete(), top: top.collect() }
 }
 
-fn losses(stats: &Stats) -> Losses {
+fn losses(stats: &Stats, read: &FileCounters) -> Losses {
     Losses {
         gaps: stats.stream.gaps,
         gap_octets: stats.stream.gap_octets,
@@ -431,5 +447,9 @@ fn losses(stats: &Stats) -> Losses {
         retransmitted: stats.stream.retransmitted,
         stray: stats.stray,
         connections_evicted: stats.connections_evicted,
+        capture_dropped: read.losses.dropped,
+        frames_unread: read.losses.oversize + read.losses.invalid,
+        damaged_places: read.losses.damages,
+        damaged_octets: read.losses.damaged_octets,
     }
 }

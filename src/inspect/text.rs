@@ -195,6 +195,8 @@ fn losses(report: &Report, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "  gaps         {} of {} octets", losses.gaps, losses.gap_octets)?;
     writeln!(out, "  unframed     {} octets, {} bad lengths", losses.unframed_octets, losses.bad_lengths)?;
     writeln!(out, "  segments     {} retransmitted, {} stray", losses.retransmitted, losses.stray)?;
+    writeln!(out, "  capture      {} dropped, {} not read", losses.capture_dropped, losses.frames_unread)?;
+    writeln!(out, "  damaged      {} places of {} octets", losses.damaged_places, losses.damaged_octets)?;
     writeln!(
         out,
         "  evicted      {} {}",

@@ -29,10 +29,11 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Whether a file begins like a capture, whatever its name.
+/// Whether a file begins like a capture or a compressed one, whatever its name.
 pub fn is_capture(path: &Path) -> bool {
     let mut magic = [0; 4];
     let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic));
     let known = [0xa1b2_c3d4, 0xd4c3_b2a1, 0xa1b2_3c4d, 0x4d3c_b2a1, 0x0a0d_0d0a, 0xa1b2_cd34, 0x34cd_b2a1];
-    read.is_ok() && known.contains(&u32::from_be_bytes(magic))
+    let compressed = matches!(magic, [0x1f, 0x8b, 8, _] | [0x28, 0xb5, 0x2f, 0xfd]);
+    read.is_ok() && (compressed || known.contains(&u32::from_be_bytes(magic)))
 }

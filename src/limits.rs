@@ -66,6 +66,8 @@ pub const MQTT_PORTS: usize = 16;
 pub const MQTT_TLS_PORT: u16 = 8883;
 /// Ports on which brokers and web servers offer MQTT in a WebSocket.
 pub const WEBSOCKET_PORTS: [u16; 7] = [80, 8000, 8080, 8083, 8084, 9001, 15675];
+/// Logins of which is remembered how many clients use them.
+pub const LOGINS: usize = 64;
 /// Servers with MQTT on an unexpected port that are remembered, so that each is told once.
 pub const UNEXPECTED_SERVERS: usize = 64;
 /// Exchanges of MQTT-SN or CoAP followed at once: sets times ways.

@@ -21,6 +21,7 @@ use support::mqtt::{
     longer, packet, pingreq, refused, with_flags,
 };
 use support::program::{Ended, PROGRAM, open_folder, run};
+use support::seen::see;
 
 // What must not come out.
 const PASSWORD: &str = "Pq7-open-sesame-Pq7";
@@ -195,4 +196,27 @@ fn no_violation_brings_a_password_out() {
         assert!(said.len() > 10_000, "{command:?}: {said}");
         assert!(!said.contains("sesame") && !said.contains("guess"), "{command:?}");
     }
+}
+
+/// That many clients share a login is seen all the same, by a keyed hash.
+#[test]
+fn a_login_that_many_clients_share_is_told() {
+    let sessions = |login: fn(u16) -> (String, String), client: fn(u16) -> String| {
+        let mut capture = Capture::default();
+        for n in 0..20 {
+            let start = START + u64::from(n) * SECOND;
+            let talk = Conversation::new((host(7 + n), 40_000 + n), (host(1), 1883), start).open();
+            let (user, password) = login(n);
+            let mut talk = talk.connect(&Connect::new(V311, client(n)).login(user, password));
+            talk.send(&disconnect());
+            capture.frames.extend(talk.close().frames);
+        }
+        let (seen, _) = see(capture.sorted().iter());
+        seen.events.iter().filter(|event| event.name == "mqtt:shared-credential").count()
+    };
+    let each_its_own = |n: u16| format!("sensor-{n}");
+    assert_eq!(sessions(|_| ("plant".into(), PASSWORD.into()), each_its_own), 1);
+    assert_eq!(sessions(|n| (format!("plant-{n}"), PASSWORD.into()), each_its_own), 0);
+    assert_eq!(sessions(|n| ("plant".into(), format!("{n}{PASSWORD}")), each_its_own), 0);
+    assert_eq!(sessions(|_| ("plant".into(), PASSWORD.into()), |_| CLIENT.into()), 0);
 }

@@ -6,6 +6,7 @@ use heapless::Vec;
 
 use super::Sink;
 use super::carrier::CarrierStats;
+use super::credentials::Logins;
 use super::exposure::UnexpectedServers;
 use crate::alert::{Alert, ClientId, Detector, Endpoint, Severity, ViolationNames};
 use crate::client::{Client, ClientKey};
@@ -53,6 +54,7 @@ pub struct Knowledge<'m> {
     pub(super) incidents: Incidents<'m>,
     pub(super) hellos: HelloRing<'m>,
     pub(super) unexpected_servers: UnexpectedServers,
+    pub(super) logins: Logins,
     pub(super) own_client_ids: Vec<u64, OWN_CLIENT_IDS>,
     pub(super) key: HashKey,
     pub(super) rules: bool,

@@ -7,6 +7,7 @@ mod breach;
 mod carrier;
 mod clock;
 mod closing;
+mod credentials;
 mod exposure;
 mod knowledge;
 mod memory;
@@ -198,6 +199,7 @@ impl<'m, S: Scorer> Engine<'m, S> {
                 incidents: Incidents::new(incidents, key, settings.pace),
                 hellos: HelloRing::new(hellos),
                 unexpected_servers: exposure::UnexpectedServers::default(),
+                logins: credentials::Logins::default(),
                 own_client_ids: Vec::new(),
                 key,
                 rules: settings.rules,

@@ -220,6 +220,11 @@ impl Knowledge<'_> {
         let (id_hash, client) = (self.key.hash_bytes(id), talk.session.client);
         let credentials = (connect.user_name.is_some() || connect.password.is_some())
             .then(|| self.key.hash(&(connect.user_name, connect.password)));
+        if let Some(login) = credentials.filter(|_| connect.password.is_some()) {
+            let of_host = || self.key.hash(&talk.ends.client.addr);
+            let client = if id.is_empty() { of_host() } else { id_hash };
+            self.on_login(talk, login, client, sink);
+        }
         let server = talk.ends.server;
         let Some(host) = self.host(talk.ends, now) else {
             return;

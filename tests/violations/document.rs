@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use picket::flow::anomaly::Anomaly;
 use picket::mqtt::violation::cve::{REPORTS, Told};
 use picket::mqtt::violation::table::ROWS;
 use picket::mqtt::violation::{Row, Scope, Violation as V};
@@ -295,8 +296,26 @@ pub fn page() -> String {
         let ids = report.ids.join(", ");
         writeln!(page, "| {ids} | {} | {} | {told} |", report.affected, report.shape).unwrap();
     }
+    page += OTHERS;
+    for anomaly in Anomaly::ALL {
+        let severity = anomaly.severity().name();
+        writeln!(page, "| `{}` | {severity} | {} |", anomaly.name(), anomaly.what()).unwrap();
+    }
     page
 }
+
+/// Events that are no breach of the standard.
+const OTHERS: &str = "
+## Other events
+
+What is no breach of the standard, but an event as well.
+
+| event | severity | what |
+|---|---|---|
+| `mqtt:unexpected-port` | low | MQTT on a port where none is expected: once for each server |
+| `mqtt:shared-credential` | low | eight clients or more with one user name and password at one broker within ten minutes, told by a \
+keyed hash: at most once an hour for each login |
+";
 
 fn told(told: &Told) -> String {
     match told {

@@ -168,7 +168,7 @@ pub fn parse_suback<'a>(
     for code in ack.codes {
         match version {
             Version::V5 if !reason::is_known(packet_type, *code) => {
-                violations.add(if of_subscribe { Violation::SubAckCode } else { Violation::ReasonCode })
+                violations.add(if of_subscribe { Violation::SubAckCode } else { Violation::ReasonCode });
             }
             Version::V311 | Version::V31 => {
                 violations.add_if(!matches!(code, 0..=2 | 0x80), Violation::SubAckCode);

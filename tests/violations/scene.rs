@@ -41,7 +41,7 @@ impl Scene {
     }
 
     /// The connections to come are to this port of the broker.
-    pub fn to_port(mut self, port: u16) -> Self {
+    pub fn at_port(mut self, port: u16) -> Self {
         self.port = port;
         self
     }

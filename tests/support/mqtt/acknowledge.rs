@@ -103,7 +103,7 @@ pub struct SubAck {
 
 impl SubAck {
     /// A SUBACK with one code per filter.
-    pub fn suback(version: Version, id: u16, codes: &[u8]) -> Self {
+    pub fn new(version: Version, id: u16, codes: &[u8]) -> Self {
         Self { first: 0x90, version, id, properties: Properties::new(), codes: codes.to_vec() }
     }
 

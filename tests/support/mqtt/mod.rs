@@ -165,7 +165,7 @@ pub fn subscribe(version: Version, id: u16, filter: &str) -> Vec<u8> {
 
 /// SUBACK that grants QoS 0.
 pub fn suback(version: Version, id: u16) -> Vec<u8> {
-    SubAck::suback(version, id, &[0]).encode()
+    SubAck::new(version, id, &[0]).encode()
 }
 
 /// PINGREQ.

@@ -159,7 +159,8 @@ fn flaws(list: &mut Vec<Case>) {
     {
         Cases::v311(V::HugeBeforeAccept, High, name)
             .closed(|s, v| {
-                let mut connect = Connect::new(v, s.id()).login([b'u'; 50_000], [b'p'; 50_000]).encode();
+                let mut connect =
+                    Connect::new(v, s.id()).login(vec![b'u'; 50_000], vec![b'p'; 50_000]).encode();
                 connect.truncate(1200);
                 s.opens().up(connect).server_closes()
             })

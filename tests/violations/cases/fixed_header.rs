@@ -72,7 +72,7 @@ fn flags(list: &mut Vec<Case>) {
         .closed(|s, v| s.session().up(with_flags(Subscribe::new(v, 1).filter("a", 0), 0)).server_closes())
         .legal(|s, v| {
             let s = s.session().up(Subscribe::new(v, 1).filter("a", 0));
-            s.down(SubAck::suback(v, 1, &[0])).leaves()
+            s.down(SubAck::new(v, 1, &[0])).leaves()
         })
         .into(list);
     Cases::both(V::UnsubscribeFlags, Medium, ["mqtt311:3.10.1-1", "mqtt5:3.10.1-1"])
@@ -115,7 +115,7 @@ fn lengths(list: &mut Vec<Case>) {
         .answered(|s, v| {
             let properties = Properties::new().length([0x80, 0x00]);
             let subscribe = Subscribe::new(v, 1).filter("a", 0).properties(properties);
-            s.session().up(subscribe).down(SubAck::suback(v, 1, &[0])).leaves()
+            s.session().up(subscribe).down(SubAck::new(v, 1, &[0])).leaves()
         })
         // The identifier of a property.
         .closed(|s, v| {

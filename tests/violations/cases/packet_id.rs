@@ -16,7 +16,7 @@ pub fn add(list: &mut Vec<Case>) {
         .closed(|s, v| s.session().up(Publish::new(v, "a").qos(1, 0)).server_closes())
         .answered(|s, v| {
             let s = s.session().up(Subscribe::new(v, 0).filter("a", 0));
-            s.down(SubAck::suback(v, 0, &[0])).leaves()
+            s.down(SubAck::new(v, 0, &[0])).leaves()
         })
         .beside(NotDue, ["mqtt311:2.3.1-1", "mqtt5:2.2.1-4"])
         .legal(|s, v| s.session().up(Publish::new(v, "a").qos(1, 65_535)).down(Ack::puback(65_535)).leaves())
@@ -57,10 +57,10 @@ pub fn add(list: &mut Vec<Case>) {
         .legal(|s, _| s.session().pings().up_unseen(9).pings().down(Ack::puback(9)).leaves())
         .into(list);
     Cases::both(V::SubAckUnknown, Low, ["mqtt311:2.3.1-7", "mqtt5:2.2.1-6"])
-        .not_due(|s, v| s.session().down(SubAck::suback(v, 9, &[0])).leaves())
+        .not_due(|s, v| s.session().down(SubAck::new(v, 9, &[0])).leaves())
         .not_due(|s, v| s.session().down(SubAck::unsuback(v, 9, &[0])).leaves())
         .legal(|s, v| {
-            let s = s.session().up(Subscribe::new(v, 9).filter("a", 0)).down(SubAck::suback(v, 9, &[0]));
+            let s = s.session().up(Subscribe::new(v, 9).filter("a", 0)).down(SubAck::new(v, 9, &[0]));
             s.up(Unsubscribe::new(v, 9).filter("a")).down(SubAck::unsuback(v, 9, &[0])).leaves()
         })
         .into(list);

@@ -179,7 +179,7 @@ fn reason_codes(list: &mut Vec<Case>) {
     Cases::v5(V::ReasonCode, Low, "mqtt5:3.11.3-2")
         .legal(|s, v| {
             let s = s.session().up(Subscribe::new(v, 1).filter("a", 0));
-            s.down(SubAck::suback(v, 1, &[0xa2])).leaves()
+            s.down(SubAck::new(v, 1, &[0xa2])).leaves()
         })
         .into(list);
 }

@@ -4,7 +4,7 @@ use picket::alert::Severity::{High, Low, Medium};
 use picket::mqtt::violation::Violation as V;
 
 use crate::case::{Case, Cases};
-use crate::support::mqtt::{Ack, Properties, Publish, Reasoned, SubAck, Subscribe, id};
+use crate::support::mqtt::{Ack, ConnAck, Properties, Publish, Reasoned, SubAck, Subscribe, id};
 
 pub fn add(list: &mut Vec<Case>) {
     Cases::both(V::Qos3, Medium, ["mqtt311:3.3.1-4", "mqtt5:3.3.1-4"])
@@ -12,7 +12,7 @@ pub fn add(list: &mut Vec<Case>) {
         .closed(|s, v| s.session().up(Publish::new(v, "a").qos(3, 1)).server_resets())
         .answered(|s, v| {
             let s = s.session().up(Publish::new(v, "a").qos(3, 1)).up(Subscribe::new(v, 1).filter("a", 0));
-            s.down(SubAck::suback(v, 1, &[0])).leaves()
+            s.down(SubAck::new(v, 1, &[0])).leaves()
         })
         .ignored(|s, v| s.session().up(Publish::new(v, "a").qos(3, 1)).waits(6).pings().leaves())
         .not_due(|s, v| s.session().down(Publish::new(v, "a").qos(3, 1)).client_closes())
@@ -67,7 +67,7 @@ fn delivery(list: &mut Vec<Case>) {
             let hour = || Properties::new().four(id::SESSION_EXPIRY_INTERVAL, 3600);
             let s = s.session_of(|c| c.kept().properties(hour()));
             let s = s.up(Publish::new(v, "a").qos(1, 7)).client_closes().opens_again();
-            let s = s.connects(|c| c.kept().properties(hour())).accepts(|a| a.session_present());
+            let s = s.connects(|c| c.kept().properties(hour())).accepts(ConnAck::session_present);
             s.up(Publish::new(v, "a").qos(1, 7).dup()).down(Ack::puback(7)).leaves()
         })
         .into(list);
@@ -97,7 +97,7 @@ fn topics(list: &mut Vec<Case>) {
         .also(["cve:CVE-2021-34432"; 2])
         .answered(|s, v| {
             let s = s.session().up(Subscribe::new(v, 1).filter("", 0));
-            s.down(SubAck::suback(v, 1, &[0x80])).leaves()
+            s.down(SubAck::new(v, 1, &[0x80])).leaves()
         })
         .also(["cve:CVE-2021-34432"; 2])
         .legal(|s, v| s.session().up(Publish::new(v, "/").payload("x")).leaves())
@@ -145,7 +145,7 @@ fn flaws(list: &mut Vec<Case>) {
             .also([other])
             .legal(|s, v| {
                 let s = s.session().up(Subscribe::new(v, 1).filter("/".repeat(199), 0));
-                s.down(SubAck::suback(v, 1, &[0])).leaves()
+                s.down(SubAck::new(v, 1, &[0])).leaves()
             })
             .into(list);
     }

@@ -12,11 +12,11 @@ pub fn add(list: &mut Vec<Case>) {
         // A surrogate.
         .answered(|s, v| {
             let s = s.session().up(Subscribe::new(v, 1).filter(b"a/\xed\xa0\x80", 0));
-            s.down(SubAck::suback(v, 1, &[0])).leaves()
+            s.down(SubAck::new(v, 1, &[0])).leaves()
         })
         .legal(|s, v| {
             let s = s.session().up(Subscribe::new(v, 1).filter("a/\u{e9}\u{1f600}", 0));
-            s.down(SubAck::suback(v, 1, &[0])).leaves()
+            s.down(SubAck::new(v, 1, &[0])).leaves()
         })
         .into(list);
     Cases::both(V::NulInString, Medium, ["mqtt311:1.5.3-2", "mqtt5:1.5.4-2"])
@@ -30,7 +30,7 @@ pub fn add(list: &mut Vec<Case>) {
         .also(["mqtt311:1.5.3-2", "mqtt5:1.5.4-2"])
         .legal(|s, v| {
             let s = s.session().up(Subscribe::new(v, 1).filter("a b", 0));
-            s.down(SubAck::suback(v, 1, &[0])).leaves()
+            s.down(SubAck::new(v, 1, &[0])).leaves()
         })
         .into(list);
 }

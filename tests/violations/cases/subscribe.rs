@@ -54,7 +54,7 @@ pub fn add(list: &mut Vec<Case>) {
 /// A subscription that is granted as asked for.
 fn one_filter(scene: Scene, version: Version, filter: &str, options: u8) -> Scene {
     let scene = scene.session().up(Subscribe::new(version, 1).filter(filter, options));
-    scene.down(SubAck::suback(version, 1, &[options & 3])).leaves()
+    scene.down(SubAck::new(version, 1, &[options & 3])).leaves()
 }
 
 fn filters(list: &mut Vec<Case>) {
@@ -96,7 +96,7 @@ fn churn(scene: Scene, version: Version, filters: [&str; 2], times: u16) -> Scen
     let turn = |scene: Scene, at: u16| {
         let filter = filters[usize::from(at % 2)];
         let scene = scene.up(Subscribe::new(version, at + 1).filter(filter, 0));
-        let scene = scene.down(SubAck::suback(version, at + 1, &[0]));
+        let scene = scene.down(SubAck::new(version, at + 1, &[0]));
         let other = filters[usize::from((at + 1) % 2)];
         let scene = scene.up(Unsubscribe::new(version, at + 1).filter(other));
         scene.down(SubAck::unsuback(version, at + 1, &[0x11]))
@@ -133,5 +133,5 @@ fn acknowledgements(list: &mut Vec<Case>) {
 /// A subscription to two filters, QoS 0 and 1, and a SUBACK with these codes.
 fn two_filters(scene: Scene, version: Version, codes: &[u8]) -> Scene {
     let scene = scene.session().up(Subscribe::new(version, 1).filter("a", 0).filter("b", 1));
-    scene.down(SubAck::suback(version, 1, codes)).leaves()
+    scene.down(SubAck::new(version, 1, codes)).leaves()
 }

@@ -22,7 +22,7 @@ fn without_protocol(head: &[u8]) -> Vec<u8> {
 /// A WebSocket with this request and answer, and a session in it, its CONNECT in a frame with this first octet.
 fn session(scene: Scene, request: impl Into<Vec<u8>>, answer: impl Into<Vec<u8>>, first: u8) -> Scene {
     let (connect, version) = (Connect::new(scene.version, scene.id()), scene.version);
-    let scene = scene.to_port(PORT).opens().up(request).down(answer);
+    let scene = scene.at_port(PORT).opens().up(request).down(answer);
     let scene = scene.up(frame(first, Some(MASK), &connect.encode()));
     scene.down(frame(BINARY, None, &accepted(version)))
 }
@@ -39,7 +39,7 @@ pub fn add(list: &mut Vec<Case>) {
         // A frame may end anywhere in a control packet.
         .legal(|s, v| {
             let connect = Connect::new(v, s.id()).encode();
-            let s = s.to_port(PORT).opens().up(REQUEST).down(ANSWER);
+            let s = s.at_port(PORT).opens().up(REQUEST).down(ANSWER);
             let s =
                 s.up(frame(BINARY, Some(MASK), &connect[..9])).up(frame(BINARY, Some(MASK), &connect[9..]));
             leaves(s.down(frame(BINARY, None, &accepted(v))))

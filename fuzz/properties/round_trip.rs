@@ -269,7 +269,7 @@ fn suback(number: u8, version: Version, draw: &mut Draw<'_>) -> Written {
     };
     let codes: Vec<u8> = (0..count).map(|_| code(draw)).collect();
     let packet = match number {
-        9 => SubAck::suback(version, id, &codes),
+        9 => SubAck::new(version, id, &codes),
         _ => SubAck::unsuback(version, id, &codes),
     };
     let packet = packet.properties(properties);

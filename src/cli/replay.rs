@@ -121,6 +121,18 @@ fn print_stats(stats: &Stats, read: &FileCounters, seconds: f64) -> io::Result<(
     }
     writeln!(err, "violations            {} ({} bad lengths)", stats.violations, stats.bad_lengths)?;
     writeln!(err, "unframed octets       {}", stats.unframed_octets)?;
+    for (title, counters) in
+        [("carriers", &stats.carriers.named()[..]), ("datagrams", &stats.datagrams.named()[..])]
+    {
+        let told: Vec<String> = counters
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(name, count)| format!("{count} {}", name.replace('_', " ")))
+            .collect();
+        if !told.is_empty() {
+            writeln!(err, "{title:<22}{}", told.join(", "))?;
+        }
+    }
     let stream = stats.stream;
     writeln!(
         err,

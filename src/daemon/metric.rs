@@ -30,6 +30,8 @@ pub(super) struct EngineCounters {
     violations_by_kind: Named,
     bad_lengths: u64,
     unframed_octets: u64,
+    carriers: Named,
+    datagrams: Named,
     frames_duplicate: u64,
     segments_retransmitted: u64,
     segments_held: u64,
@@ -83,6 +85,10 @@ fn snake_case(name: &str) -> String {
     out
 }
 
+fn named(counters: &[(&str, u64)]) -> Named {
+    counters.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+}
+
 impl EngineCounters {
     /// From the engine's and the capture's counters.
     pub(super) fn new<'a>(
@@ -115,6 +121,8 @@ impl EngineCounters {
             violations_by_kind: violations.map(|(kind, count)| (snake_case(kind.name()), count)).collect(),
             bad_lengths: stats.bad_lengths,
             unframed_octets: stats.unframed_octets,
+            carriers: named(&stats.carriers.named()),
+            datagrams: named(&stats.datagrams.named()),
             frames_duplicate: stats.duplicates,
             segments_retransmitted: stats.stream.retransmitted,
             segments_held: stats.stream.held,

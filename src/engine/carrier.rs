@@ -47,6 +47,26 @@ pub struct CarrierStats {
     pub unexpected_port: u64,
 }
 
+impl CarrierStats {
+    /// Each counter by the name used in statistics.
+    #[must_use]
+    pub const fn named(&self) -> [(&'static str, u64); 11] {
+        [
+            ("plain", self.plain),
+            ("websocket", self.websocket),
+            ("websocket_faults", self.websocket_faults),
+            ("websocket_compressed_octets", self.compressed_octets),
+            ("websocket_skipped_octets", self.websocket_skipped_octets),
+            ("tls", self.tls),
+            ("tls_other", self.tls_other),
+            ("tls_hellos_displaced", self.hellos_displaced),
+            ("tls_skipped_octets", self.tls_skipped_octets),
+            ("tls_refused", self.tls_refused),
+            ("unexpected_port", self.unexpected_port),
+        ]
+    }
+}
+
 /// One direction of a connection, and what of the other one may change with it.
 pub(super) struct Carried<'c> {
     pub(super) talk: Talk<'c>,

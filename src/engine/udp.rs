@@ -29,6 +29,20 @@ pub struct DatagramStats {
     pub exchanges_evicted: u64,
 }
 
+impl DatagramStats {
+    /// Each counter by the name used in statistics.
+    #[must_use]
+    pub const fn named(&self) -> [(&'static str, u64); 5] {
+        [
+            ("mqttsn", self.mqttsn),
+            ("coap", self.coap),
+            ("malformed", self.malformed),
+            ("exchanges", self.exchanges),
+            ("exchanges_evicted", self.exchanges_evicted),
+        ]
+    }
+}
+
 /// A message, as far as it is counted.
 struct Reading {
     spoken: Spoken,

@@ -36,13 +36,13 @@ struct Variant {
 }
 
 /// The known variants. Microseconds; nanoseconds; "modified" (Kuznetsov), with interface, protocol and packet type
-/// after the lengths; Ixia's two, with the size of the file after its header.
+/// after the lengths; Ixia's two (hardware, software), with the size of the file after its header.
 const VARIANTS: [Variant; 5] = [
     Variant { magic: 0xa1b2_c3d4, nanoseconds: false, record: 16, extra: 0 },
     Variant { magic: 0xa1b2_3c4d, nanoseconds: true, record: 16, extra: 0 },
     Variant { magic: 0xa1b2_cd34, nanoseconds: false, record: 24, extra: 0 },
     Variant { magic: 0x1c00_01ab, nanoseconds: false, record: 16, extra: 4 },
-    Variant { magic: 0x1c00_01ac, nanoseconds: true, record: 16, extra: 4 },
+    Variant { magic: 0x1c00_01ac, nanoseconds: false, record: 16, extra: 4 },
 ];
 
 /// Whether these are the first octets of a pcap file.
@@ -367,6 +367,15 @@ mod tests {
         let one = [header(0xa1b2_c3d4, [2, 4], 0, 1), record(7, 10, 10)].concat();
         let two = [header(0xa1b2_c3d4, [2, 4], 0, 113), record(9, 11, 11)].concat();
         assert_eq!(read([one, two].concat()).0, [(7, 10, 10), (9, 11, 11)]);
+    }
+
+    #[test]
+    fn the_size_after_the_header_of_ixia_is_no_record() {
+        for magic in [0x1c00_01ab, 0x1c00_01ac] {
+            let octets =
+                [header(magic, [2, 4], 0, 1), vec![9, 9, 0, 0], record(7, 10, 10), record(8, 9, 9)].concat();
+            assert_eq!(read(octets).0, [(7, 10, 10), (8, 9, 9)]);
+        }
     }
 
     #[test]

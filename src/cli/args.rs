@@ -124,6 +124,7 @@ Examples:
   tcpdump -w - -i br-lan | picket replay -
   picket replay --follow growing.pcapng
   picket replay --watch /var/captures --filter 'tcp port 1883'
+  picket replay tcp://192.168.1.1:57012
 
 A file that is cut off or damaged is read as far as there are packets in it, with a warning on
 stderr. Followed files are looked at four times a second, watched folders every second; what was

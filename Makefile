@@ -42,6 +42,10 @@ model: ## Train models/default.onnx again (see models/README.md)
 fuzz: ## Fuzz: make fuzz TARGET=config_toml SECONDS=60 (needs nightly and cargo-fuzz)
 	@scripts/fuzz.sh $(or $(TARGET),config_toml) $(FUZZ_SECONDS)
 
+.PHONY: fuzz-all
+fuzz-all: ## Fuzz every target of the core for so many SECONDS each
+	@scripts/fuzz.sh all $(FUZZ_SECONDS)
+
 # bash gives every recipe a SECONDS of its own, and make may inherit one: only the command line counts.
 FUZZ_SECONDS := $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
 

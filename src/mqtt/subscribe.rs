@@ -47,29 +47,45 @@ impl<'a> Filters<'a> {
 #[must_use]
 pub fn parse<'a>(
     packet_type: PacketType,
-    mut fields: Fields<'a>,
+    fields: Fields<'a>,
     version: Version,
     violations: &mut Violations,
 ) -> Filters<'a> {
-    let mut filters = Filters { with_options: packet_type == PacketType::Subscribe, ..Filters::default() };
-    let fits = |version| tiles(packet_type, fields, version);
-    // Where the version is not known, the layout that fits is the right one. Of a packet that was cut none does, and
-    // what is read of it may not be what it says.
-    let (version, certain) = match version {
-        Version::Unknown if fits(Version::V311) => (Version::Unknown, true),
-        Version::Unknown if fits(Version::V5) => (Version::V5, true),
-        Version::Unknown => (Version::Unknown, fields.is_whole()),
-        known => (known, true),
+    let (filters, found) = match version {
+        Version::Unknown => guess(packet_type, fields),
+        known => read_as(packet_type, fields, known),
     };
+    *violations = violations.with(found);
+    filters
+}
+
+/// Where the version is not known, the layout that fits is the right one; where both fit, the one with nothing wrong.
+fn guess<'a>(packet_type: PacketType, fields: Fields<'a>) -> (Filters<'a>, Violations) {
+    let [older, newer] = [Version::V311, Version::V5].map(|version| tiles(packet_type, fields, version));
+    let (filters, found) = read_as(packet_type, fields, Version::Unknown);
+    if newer && !(older && found.is_empty()) {
+        let as_newer = read_as(packet_type, fields, Version::V5);
+        if !older || as_newer.1.is_empty() {
+            return as_newer;
+        }
+    }
+    // What was cut fits neither, and what is read of it may not be what it says.
+    let certain = older || fields.is_whole();
+    (filters, if certain { found } else { Violations::NONE })
+}
+
+fn read_as<'a>(
+    packet_type: PacketType,
+    mut fields: Fields<'a>,
+    version: Version,
+) -> (Filters<'a>, Violations) {
+    let mut filters = Filters { with_options: packet_type == PacketType::Subscribe, ..Filters::default() };
     let mut found = Violations::NONE;
     if read(&mut fields, version, &mut filters, &mut found).is_some() && filters.count == 0 {
         found.add(if filters.with_options { Violation::NoFilters } else { Violation::NoUnsubscribeFilters });
     }
     fields.end(&mut found);
-    if certain {
-        *violations = violations.with(found);
-    }
-    filters
+    (filters, found)
 }
 
 fn read<'a>(
@@ -181,6 +197,17 @@ mod tests {
             let fields = Fields::new(body, u32::try_from(body.len()).unwrap());
             assert!(tiles(PacketType::Subscribe, fields, version));
         }
+    }
+
+    #[test]
+    fn where_the_version_is_not_known_and_both_layouts_fit_the_one_with_nothing_wrong_is_taken() {
+        // Version 5: two filters behind a subscription identifier; before: a filter of 523 octets, with NUL in it.
+        let body = [&b"\0\x01\x02\x0b\x01\0\x03a/b\0\x02\x02"[..], &[b'x'; 514], &[1]].concat();
+        let fields = Fields::new(&body, u32::try_from(body.len()).unwrap());
+        assert!(tiles(PacketType::Subscribe, fields, Version::V311));
+        let (filters, violations) = parsed(PacketType::Subscribe, &body, Version::Unknown);
+        assert!(violations.is_empty() && filters.count == 2, "{violations:?}");
+        assert_eq!(filters.iter().next(), Some((&b"a/b"[..], 0)));
     }
 
     #[test]

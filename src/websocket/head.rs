@@ -95,13 +95,23 @@ impl HeadReader {
 
     /// Takes the next octets.
     pub fn push(&mut self, octets: &[u8]) -> Outcome {
-        for (at, octet) in octets.iter().enumerate() {
-            if self.octets == HEAD_OCTETS {
+        let mut rest = octets;
+        while let Some((octet, after)) = rest.split_first() {
+            if self.octets >= HEAD_OCTETS {
                 return Outcome::TooLong;
             }
             self.octets += 1;
+            rest = after;
             if self.take(*octet) {
-                return Outcome::Done(self.head, at + 1);
+                return Outcome::Done(self.head, octets.len() - rest.len());
+            }
+            if self.part == Part::Rest {
+                // Most of a head: passed over in one go.
+                let room = usize::from(HEAD_OCTETS - self.octets).min(rest.len());
+                let line = rest.get(..room).unwrap_or_default();
+                let passed = line.iter().position(|octet| *octet == b'\n').unwrap_or(room);
+                self.octets += u16::try_from(passed).unwrap_or(HEAD_OCTETS);
+                rest = rest.get(passed..).unwrap_or_default();
             }
         }
         Outcome::More

@@ -57,7 +57,6 @@ impl Knowledge<'_> {
         }
     }
 
-    /// The connection has ended: takes its session out of the gauges.
     /// Counts an accepted session again that had ended.
     pub(super) fn on_session_resumed(&mut self, ends: &mut Ends, session: &mut Session, now: Timestamp) {
         if !session.accepted || session.counted_open {
@@ -72,6 +71,7 @@ impl Knowledge<'_> {
         }
     }
 
+    /// The connection has ended: takes its session out of the gauges.
     pub(super) fn on_session_end(
         &mut self,
         ends: &mut Ends,

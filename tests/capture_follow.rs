@@ -185,6 +185,27 @@ fn a_replaced_file_is_read_to_its_end_first() {
 }
 
 #[test]
+fn a_filter_waits_for_the_first_link_type() {
+    let scratch = Scratch::new();
+    scratch.write("a", b"");
+    let open = |filter: &str| {
+        let options = FileOptions { filter: Some(filter.to_owned()), ..scratch.options() };
+        FileSource::with(&scratch.path("a"), options).unwrap()
+    };
+    // It makes no sense for Ethernet, but for 802.11.
+    let (mut source, mut bad) = (open("wlan type mgt"), open("no such words"));
+    let frame = Packet { micros: 1_000_000, link: 105, wire_len: 60, data: vec![0; 60] };
+    let other = Packet { data: vec![8; 60], ..frame.clone() };
+    let records = [frame, other].map(|packet| pcap_packet(Order::Little, MICRO, &packet)).concat();
+    scratch.append("a", &[pcap_header(Order::Little, MICRO, 105), records].concat());
+    let mut seen = Seen::default();
+    settle(&mut source, &mut seen);
+    assert_eq!((seen.seconds, source.counters().filtered), (vec![1], 1));
+    let error = std::iter::repeat_with(|| bad.next_frame().err()).take(3).flatten().next().unwrap();
+    assert_eq!(error.exit_code(), 78);
+}
+
+#[test]
 fn a_compressed_file_cannot_be_followed() {
     let scratch = Scratch::new();
     scratch.write("a", &[0x1f, 0x8b, 8, 0]);

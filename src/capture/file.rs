@@ -163,10 +163,13 @@ impl FileSource {
         };
         let first = source.reader.step().map_err(|fault| source.fault(fault))?;
         if let Some(filter) = &mut source.filter {
-            match &first {
-                Step::Frame(found) => filter.compile(found.number)?,
-                _ => filter.compile(source.reader.link_number().unwrap_or(1))?,
-            }
+            // Without any packet it is checked as of Ethernet; with none so far, later.
+            let number = match &first {
+                Step::Frame(found) => Some(found.number),
+                Step::End => source.reader.link_number().or(Some(1)),
+                _ => source.reader.link_number(),
+            };
+            number.map_or(Ok(()), |number| filter.compile(number))?;
         }
         source.ahead = Some(first);
         Ok(source)

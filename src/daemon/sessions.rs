@@ -104,7 +104,7 @@ impl Sessions {
                 }
             }
         }
-        log::info!("{sessions} sessions go on that were open before the restart");
+        log::info!("open sessions taken up from before the restart: {sessions}");
     }
 
     /// Writes the table when it is due: every 30 s.

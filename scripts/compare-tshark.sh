@@ -28,7 +28,7 @@ while read -r file; do
         [ "$("$picket" inspect --output json --filter 'tcp port 1883' "$file" 2>/dev/null | jq .packets)" = 0 ]; then
         continue
     fi
-    ports=$(jq -r '.brokers.top[] | select(.carrier == "tcp") | .port' "$work/ours" | sort -un)
+    ports=$(jq -r '.brokers.top[] | select(.carriers | index("tcp")) | .port' "$work/ours" | sort -un)
     set --
     for port in $ports; do
         [ "$port" = 1883 ] || set -- "$@" -d "tcp.port==$port,mqtt"

@@ -16,8 +16,9 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use support::benign;
 use support::capture::{Capture, SECOND, START, datagram, host};
-use support::conversation::Conversation;
+use support::conversation::{Conversation, TLS_PORT, WEBSOCKET_PORT};
 use support::mqtt::{Connect, V5, V311, disconnect, packet, publish, publish_qos1, publish_retained, string};
 use support::program::{PROGRAM, open_folder, picket};
 
@@ -249,6 +250,42 @@ fn tables_are_bounded_and_say_so() {
 }
 
 #[test]
+fn brokers_are_shown_with_what_carries_mqtt_to_them() {
+    let client = |last, port| benign::sensor(V311, host(last), (host(1), port), START + u64::from(last), 5);
+    let capture = client(7, BROKER)
+        .with(client(8, WEBSOCKET_PORT))
+        .with(client(9, TLS_PORT))
+        .with(client(10, TLS_PORT))
+        .sorted();
+    let (_folder, path) = folder(&capture);
+    let text = picket(args!["inspect", "--output", "json", &path]).ok();
+    let document = expect_valid("inspect.schema.json", &text).remove(0);
+    let carriers = &document["carriers"];
+    assert_eq!(
+        (&carriers["tcp"], &carriers["websocket"], &carriers["tls"]),
+        (&json!(1), &json!(1), &json!(2))
+    );
+    assert_eq!(carriers["encrypted_share"], 0.5);
+    let brokers: Vec<(u64, Value, Value)> = document["brokers"]["top"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|broker| {
+            (broker["port"].as_u64().unwrap(), broker["carriers"].clone(), broker["clients"].clone())
+        })
+        .collect();
+    for wanted in [
+        (u64::from(BROKER), json!(["tcp"]), json!(1)),
+        (u64::from(WEBSOCKET_PORT), json!(["websocket"]), json!(1)),
+        (u64::from(TLS_PORT), json!(["tls"]), json!(2)),
+    ] {
+        assert!(brokers.contains(&wanted), "{wanted:?} is not in {brokers:?}");
+    }
+    let text = picket(args!["inspect", &path]).ok();
+    assert!(text.contains("connections  tcp 1, websocket 1, tls 2 (50.0 % encrypted)"), "{text}");
+}
+
+#[test]
 fn violations_are_shown_by_name() {
     let mut talk = Conversation::new((host(7), 50_007), (host(1), BROKER), START)
         .open()
@@ -281,6 +318,21 @@ fn filters_and_several_files() {
     assert_eq!(document["files"].as_array().unwrap().len(), 2);
     assert_eq!(document["control_packets"]["CONNECT"], 3);
     assert!(document["span"]["seconds"].as_f64().unwrap() > 3600.0);
+}
+
+/// The page shows true output: of the conversation above, in two forms.
+#[test]
+fn the_documentation_shows_true_output() {
+    let (_folder, path) = folder(&conversation());
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/inspect.md");
+    let page = fs::read_to_string(page).unwrap();
+    let here = path.display().to_string();
+    for more in [&[][..], &["--packets"]] {
+        let mut line = args!["inspect", &path];
+        line.extend(more.iter().map(Into::into));
+        let text = picket(&line).ok().replace(&here, "home.pcap");
+        assert!(page.contains(&text), "docs/inspect.md should hold\n{text}");
+    }
 }
 
 #[test]

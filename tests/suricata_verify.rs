@@ -139,7 +139,7 @@ fn login_with_properties() -> Vec<String> {
              receive_maximum=222 session_expiry_interval=555 topic_alias_maximum=666 \
              user_property={{name=\"userprop1\" value=\"userval1\"}} \
              user_property={{name=\"userprop2\" value=\"userval2\"}}] will={{topic=\"willtopic\" qos=0 \
-             properties=[content_type=\"mywilltype\" correlation_data=\"1234567\" message_expiry_interval=133 \
+             properties=[content_type=\"mywilltype\" correlation_data={{octets=7}} message_expiry_interval=133 \
              payload_format_indicator=144 response_topic=\"response_topic1\" \
              user_property={{name=\"userprop5\" value=\"userval5\"}} will_delay_interval=200] \
              payload_octets=11}} user_name=\"user\" password_octets=4 \
@@ -359,7 +359,7 @@ fn cases() -> Vec<Case> {
                 login_with_properties(),
                 fact(
                     "-> PUBLISH v=5 topic=\"topicX\" qos=1 packet_id=1 properties=[content_type=\"mytype\" \
-                     correlation_data=\"12345\" message_expiry_interval=77 payload_format_indicator=88 \
+                     correlation_data={octets=5} message_expiry_interval=77 payload_format_indicator=88 \
                      response_topic=\"response_topic1\" topic_alias=5 \
                      user_property={name=\"userprop3\" value=\"userval3\"}] payload_octets=16 \
                      violations=[mqtt5:2.2.2.2 mqtt5:4.13.1-1]",
@@ -383,7 +383,7 @@ fn cases() -> Vec<Case> {
                 ),
             ],
         ),
-        // Authentication data is a secret: its length only.
+        // Authentication data, and correlation data elsewhere, may be a secret: their lengths only.
         case(
             "mqtt5-sub-customauth",
             "input.pcap",

@@ -121,7 +121,17 @@ impl<S: Scorer> Engine<'_, S> {
         }
         let octets = segment.wire_payload_len;
         let (knowledge, heads) = (&mut self.knowledge, &mut self.heads);
-        let talk = Talk { ends, session, ours, from_start, opened: *opened, handle, direction, now };
+        let talk = Talk {
+            ends,
+            session,
+            ours,
+            from_start,
+            opened: *opened,
+            handle,
+            direction,
+            in_websocket: false,
+            now,
+        };
         let mut carried = Carried { talk, carrier, framer, other, mqtt_port };
         stream.accept(segment.first_octet(), segment.payload, octets, &mut self.streams, &mut |delivery| {
             knowledge.on_carried(&mut carried, heads, delivery, sink);

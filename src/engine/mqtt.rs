@@ -41,6 +41,8 @@ pub(super) struct Talk<'c> {
     /// Its place in the table.
     pub(super) handle: Handle,
     pub(super) direction: Direction,
+    /// A WebSocket carries it.
+    pub(super) in_websocket: bool,
     pub(super) now: Timestamp,
 }
 
@@ -191,6 +193,7 @@ impl Knowledge<'_> {
             client: talk.ends.client,
             server: talk.ends.server,
             direction: talk.direction,
+            in_websocket: talk.in_websocket,
             version: talk.session.version,
             client_id,
             topic,

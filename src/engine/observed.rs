@@ -17,6 +17,8 @@ pub struct Observed<'s, 'p> {
     pub server: Socket,
     /// Which way it went.
     pub direction: Direction,
+    /// A WebSocket carries it.
+    pub in_websocket: bool,
     /// The protocol version of the connection as far as it is known.
     pub version: Version,
     /// The client identifier of the session, cut to [`CLIENT_ID_BYTES`](crate::limits::CLIENT_ID_BYTES); `None` if unknown.
@@ -39,6 +41,8 @@ pub struct ObservedHello<'h> {
     pub client: Socket,
     /// Who was connected to.
     pub server: Socket,
+    /// Whether MQTT is inside, by the port or by what the client asks for.
+    pub is_mqtt: bool,
     /// What it says; [`Ja4::new`](crate::tls::ja4::Ja4::new) makes the fingerprint of a client's.
     pub hello: &'h Hello,
 }

@@ -334,7 +334,17 @@ impl<S: Scorer> Engine<'_, S> {
             Direction::ToClient => down,
         };
         let Half { stream, framer, .. } = half;
-        let mut talk = Talk { ends, session, ours, from_start, opened: *opened, handle, direction, now };
+        let mut talk = Talk {
+            ends,
+            session,
+            ours,
+            from_start,
+            opened: *opened,
+            handle,
+            direction,
+            in_websocket: false,
+            now,
+        };
         let heads = &mut self.heads;
         stream.accept(segment.first_octet(), segment.payload, octets, &mut self.streams, &mut |delivery| {
             knowledge.on_delivery(&mut talk, framer, heads, delivery, sink);
@@ -392,7 +402,17 @@ impl<S: Scorer> Engine<'_, S> {
         };
         let Half { stream, framer, .. } = half;
         let mqtt_port = self.settings.mqtt_ports.contains(&ends.server.port);
-        let talk = Talk { ends, session, ours, from_start, opened: *opened, handle, direction, now };
+        let talk = Talk {
+            ends,
+            session,
+            ours,
+            from_start,
+            opened: *opened,
+            handle,
+            direction,
+            in_websocket: false,
+            now,
+        };
         let mut carried = Carried { talk, carrier, framer, other, mqtt_port };
         let (knowledge, heads) = (&mut self.knowledge, &mut self.heads);
         let mut deliver = |delivery: Delivery<'_>| knowledge.on_carried(&mut carried, heads, delivery, sink);

@@ -38,8 +38,9 @@ impl Knowledge<'_> {
         let (mut foreign, mut answered) = (false, false);
         tls.take(talk.direction, delivery, millis(talk.now), &mut self.hellos, &mut |found| match found {
             Found::Client(hello) => {
-                sink.tls_hello(&ObservedHello { ts, client, server, hello });
-                if by_port || hello.mqtt {
+                let is_mqtt = by_port || hello.mqtt;
+                sink.tls_hello(&ObservedHello { ts, client, server, is_mqtt, hello });
+                if is_mqtt {
                     carriers.tls += 1;
                     session.speaks = Speaks::Encrypted;
                     session.unexpected_port = !by_port;
@@ -49,7 +50,7 @@ impl Knowledge<'_> {
                 }
             }
             Found::Server(hello) => {
-                sink.tls_hello(&ObservedHello { ts, client, server, hello });
+                sink.tls_hello(&ObservedHello { ts, client, server, is_mqtt: true, hello });
                 answered = true;
             }
             Found::Displaced => {

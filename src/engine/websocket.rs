@@ -28,6 +28,7 @@ impl Knowledge<'_> {
             return;
         };
         let mut foreign = false;
+        talk.in_websocket = true;
         socket.take(talk.direction, delivery, &mut |found| match found {
             Found::Octets(octets) => self.on_delivery(talk, framer, heads, Delivery::Octets(octets), sink),
             Found::Gap(len) => self.on_delivery(talk, framer, heads, Delivery::Gap(len), sink),

@@ -40,6 +40,8 @@ pub struct Report {
     pub udp_datagrams: u64,
     /// Addresses.
     pub hosts: List<Host>,
+    /// MQTT connections by what carries them.
+    pub carriers: Carriers,
     /// Brokers.
     pub brokers: List<Broker>,
     /// MQTT by version.
@@ -58,6 +60,25 @@ pub struct Report {
     pub events: List<Event>,
     /// What the capture or the tables missed.
     pub losses: Losses,
+}
+
+/// MQTT connections by what carries them.
+#[derive(Serialize, Debug)]
+pub struct Carriers {
+    /// TCP alone.
+    pub tcp: u64,
+    /// A WebSocket.
+    pub websocket: u64,
+    /// TLS, by the port or by what the client asks for.
+    pub tls: u64,
+    /// The share of those in TLS, 0 to 1; none without a connection.
+    pub encrypted_share: Option<f64>,
+    /// Connections with TLS that does not say that MQTT is inside.
+    pub other_tls: u64,
+    /// MQTT-SN messages in UDP.
+    pub mqttsn_messages: u64,
+    /// CoAP messages in UDP.
+    pub coap_messages: u64,
 }
 
 /// From when to when.
@@ -118,10 +139,10 @@ pub struct Broker {
     /// Its port.
     pub port: u16,
     /// What carries MQTT to it.
-    pub carrier: &'static str,
+    pub carriers: Vec<&'static str>,
     /// Versions spoken with it.
     pub versions: Vec<&'static str>,
-    /// How many addresses sent it a CONNECT.
+    /// How many addresses sent it a CONNECT or, with TLS, a ClientHello.
     pub clients: u64,
     /// Control packets to and from it.
     pub packets: u64,
@@ -220,6 +241,12 @@ pub struct Losses {
     pub gaps: u64,
     /// Octets missing in them.
     pub gap_octets: u64,
+    /// Frames that were seen twice, as on a bridge and its port.
+    pub duplicates: u64,
+    /// TCP segments and IP fragments that repeated octets with another content.
+    pub conflicts: u64,
+    /// Datagrams of which fragments were missing or found no room.
+    pub incomplete_datagrams: u64,
     /// Octets of MQTT in which no packet boundary was known.
     pub unframed_octets: u64,
     /// Lengths of more than four octets.
@@ -277,6 +304,7 @@ impl Report {
                 |host| host.frames_sent + host.frames_received,
                 |address, slot| host(address.ip(), slot),
             ),
+            carriers: carriers(stats),
             brokers: list(
                 &summary.brokers,
                 top,
@@ -318,6 +346,20 @@ fn list<K: std::hash::Hash + Eq + Ord, V: Default, T>(
         count: table.count() as u64,
         complete: table.is_complete(),
         top: table.greatest(top, figure).into_iter().map(|(key, slot)| entry(key, slot)).collect(),
+    }
+}
+
+fn carriers(stats: &Stats) -> Carriers {
+    let counted = &stats.carriers;
+    let all = counted.plain + counted.websocket + counted.tls;
+    Carriers {
+        tcp: counted.plain,
+        websocket: counted.websocket,
+        tls: counted.tls,
+        encrypted_share: (all > 0).then(|| counted.tls as f64 / all as f64),
+        other_tls: counted.tls_other,
+        mqttsn_messages: stats.datagrams.mqttsn,
+        coap_messages: stats.datagrams.coap,
     }
 }
 
@@ -369,7 +411,14 @@ fn broker(address: IpAddr, port: u16, slot: &Slot<summary::Broker>) -> Broker {
     Broker {
         address,
         port,
-        carrier: "tcp",
+        carriers: [
+            (broker.carriers.tcp, "tcp"),
+            (broker.carriers.websocket, "websocket"),
+            (broker.carriers.tls, "tls"),
+        ]
+        .into_iter()
+        .filter_map(|(there, name)| there.then_some(name))
+        .collect(),
         versions: broker.versions.seen().map(|(version, _)| version_name(version)).collect(),
         clients: broker.clients.count() as u64,
         packets: broker.packets,
@@ -442,6 +491,9 @@ fn losses(stats: &Stats, read: &FileCounters) -> Losses {
     Losses {
         gaps: stats.stream.gaps,
         gap_octets: stats.stream.gap_octets,
+        duplicates: stats.duplicates,
+        conflicts: stats.stream.conflicts + stats.fragments.conflicts,
+        incomplete_datagrams: stats.fragments.timed_out + stats.fragments.evicted,
         unframed_octets: stats.unframed_octets,
         bad_lengths: stats.bad_lengths,
         retransmitted: stats.stream.retransmitted,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::packet::octets;
 use super::top::Top;
 use crate::decode::{Address, Packet, SkipReason};
-use crate::engine::{Observed, Sink};
+use crate::engine::{Observed, ObservedHello, Sink};
 use crate::event::{Event, Reaction};
 use crate::flow::key::{Direction, Socket};
 use crate::frame::{Frame, LinkType};
@@ -71,10 +71,23 @@ pub struct Host {
     pub octets_received: u64,
 }
 
+/// What carries MQTT.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Carriers {
+    /// TCP alone.
+    pub tcp: bool,
+    /// A WebSocket.
+    pub websocket: bool,
+    /// TLS: encrypted, so that no control packet is seen.
+    pub tls: bool,
+}
+
 /// Somebody MQTT clients connect to.
 #[derive(Clone, Debug)]
 pub struct Broker {
-    /// Versions spoken with it.
+    /// What carries MQTT to it.
+    pub carriers: Carriers,
+    /// Versions spoken with it; not known inside TLS.
     pub versions: Versions,
     /// Addresses of its clients.
     pub clients: Top<Address, ()>,
@@ -86,7 +99,13 @@ pub struct Broker {
 
 impl Default for Broker {
     fn default() -> Self {
-        Self { versions: Versions::default(), clients: Top::new(CLIENTS_OF_BROKER), packets: 0, octets: 0 }
+        Self {
+            carriers: Carriers::default(),
+            versions: Versions::default(),
+            clients: Top::new(CLIENTS_OF_BROKER),
+            packets: 0,
+            octets: 0,
+        }
     }
 }
 
@@ -228,6 +247,8 @@ impl Sink for Summary {
         by_version.connects += u64::from(connect.is_some());
 
         let broker = self.brokers.at(&seen.server, 1, || seen.server);
+        broker.carriers.websocket |= seen.in_websocket;
+        broker.carriers.tcp |= !seen.in_websocket;
         broker.packets += 1;
         broker.octets += octets;
         let spoken = broker.versions.of(seen.version);
@@ -262,6 +283,15 @@ impl Sink for Summary {
             }
             _ => {}
         }
+    }
+
+    fn tls_hello(&mut self, seen: &ObservedHello<'_>) {
+        if !seen.is_mqtt {
+            return;
+        }
+        let broker = self.brokers.at(&seen.server, 1, || seen.server);
+        broker.carriers.tls = true;
+        broker.clients.at(&seen.client.addr, 1, || seen.client.addr);
     }
 
     fn event(&mut self, event: &Event) {

@@ -16,7 +16,7 @@ const CELL: usize = 48;
 pub fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     head(report, out)?;
     let messages: u64 = report.control_packets.values().sum::<u64>() + report.reserved_packets;
-    if messages == 0 {
+    if messages == 0 && report.brokers.count == 0 {
         writeln!(out, "\nNo MQTT.")?;
     } else {
         control_packets(report, messages, out)?;
@@ -49,8 +49,16 @@ fn control_packets(report: &Report, messages: u64, out: &mut impl Write) -> io::
         format!("{name} {} ({connects} {})", version.packets, plural(connects, "connect"))
     });
     writeln!(out, "  versions     {}", versions.collect::<Vec<_>>().join(", "))?;
+    let carriers = &report.carriers;
+    let counts = [("tcp", carriers.tcp), ("websocket", carriers.websocket), ("tls", carriers.tls)];
+    let counts = pairs(counts.into_iter().filter(|(_, count)| *count > 0));
+    let share = carriers.encrypted_share.unwrap_or_default() * 100.0;
+    writeln!(out, "  connections  {counts} ({share:.1} % encrypted)")?;
     // In the order of the standard, not of the alphabet.
     let named = crate::mqtt::packet::PacketType::ALL.iter().skip(1).map(|packet_type| packet_type.name());
+    if messages == 0 {
+        return Ok(());
+    }
     let mut table = Table::new([("type", Left), ("packets", Right)]);
     let counts = named.filter_map(|name| report.control_packets.get(name).map(|count| (name, *count)));
     let reserved = ("type 0, forbidden", report.reserved_packets);
@@ -64,13 +72,13 @@ fn brokers(report: &Report, out: &mut impl Write) -> io::Result<()> {
     heading("Brokers", &report.brokers, out)?;
     let columns = ["clients", "packets"].map(|name| (name, Right));
     let mut table = Table::new(
-        [&[("address", Left), ("carrier", Left), ("versions", Left)][..], &columns, &[("size", Right)]]
+        [&[("address", Left), ("carriers", Left), ("versions", Left)][..], &columns, &[("size", Right)]]
             .concat(),
     );
     for broker in &report.brokers.top {
         table.row([
             std::net::SocketAddr::new(broker.address, broker.port).to_string(),
-            broker.carrier.into(),
+            broker.carriers.join(" "),
             broker.versions.join(" "),
             count(broker.clients, broker.at_least),
             count(broker.packets, broker.at_least),
@@ -82,6 +90,9 @@ fn brokers(report: &Report, out: &mut impl Write) -> io::Result<()> {
 
 fn clients(clients: &List<Client>, out: &mut impl Write) -> io::Result<()> {
     heading("Clients", clients, out)?;
+    if clients.top.is_empty() {
+        return Ok(());
+    }
     let mut columns =
         vec![("client id", Left), ("from", Left), ("version", Left), ("login", Left), ("keep alive", Right)];
     columns.extend([("will", Left)]);
@@ -121,6 +132,9 @@ fn clients(clients: &List<Client>, out: &mut impl Write) -> io::Result<()> {
 
 fn topics(topics: &List<Topic>, out: &mut impl Write) -> io::Result<()> {
     heading("Topics", topics, out)?;
+    if topics.top.is_empty() {
+        return Ok(());
+    }
     let mut columns = vec![("topic", Left)];
     columns.extend(["messages", "a second", "published", "delivered"].map(|name| (name, Right)));
     columns.extend(["retained", "qos 0", "qos 1", "qos 2", "size"].map(|name| (name, Right)));
@@ -168,6 +182,9 @@ fn events(report: &Report, out: &mut impl Write) -> io::Result<()> {
 
 fn hosts(report: &Report, out: &mut impl Write) -> io::Result<()> {
     heading("Hosts", &report.hosts, out)?;
+    if report.hosts.top.is_empty() {
+        return Ok(());
+    }
     let mut table = Table::new([
         ("address", Left),
         ("mac", Left),
@@ -193,6 +210,8 @@ fn losses(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let losses = &report.losses;
     writeln!(out, "\nDrops and gaps")?;
     writeln!(out, "  gaps         {} of {} octets", losses.gaps, losses.gap_octets)?;
+    writeln!(out, "  fragments    {} datagrams incomplete", losses.incomplete_datagrams)?;
+    writeln!(out, "  copies       {} frames, {} with another content", losses.duplicates, losses.conflicts)?;
     writeln!(out, "  unframed     {} octets, {} bad lengths", losses.unframed_octets, losses.bad_lengths)?;
     writeln!(out, "  segments     {} retransmitted, {} stray", losses.retransmitted, losses.stray)?;
     writeln!(out, "  capture      {} dropped, {} not read", losses.capture_dropped, losses.frames_unread)?;

@@ -214,13 +214,14 @@ impl Knowledge<'_> {
             return;
         };
         let joined = !carried.talk.from_start && carried.is_tls_port();
-        let up = carried.talk.direction == Direction::ToServer;
-        if !up && !carried.mqtt_port && !(joined && begins_with_record(octets)) {
+        let is_record = joined && begins_with_record(octets);
+        let tells = carried.mqtt_port || is_record || carried.talk.direction == Direction::ToServer;
+        if !tells {
             return;
         }
         let kept = opening.keep(octets);
         let begins = match carried.talk.direction {
-            _ if joined && opening.octets().len() == kept && begins_with_record(octets) => Beginning::Record,
+            _ if is_record && opening.octets().len() == kept => Beginning::Record,
             Direction::ToServer if opening.octets().len() == kept => beginning(octets),
             Direction::ToServer => beginning(opening.octets()),
             // Only where the port says that it is MQTT.

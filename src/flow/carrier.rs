@@ -108,9 +108,7 @@ pub fn beginning(octets: &[u8]) -> Beginning {
 
 /// Whether octets begin with a CONNECT; `None` while they are too few to tell.
 fn begins_with_connect(octets: &[u8]) -> Option<bool> {
-    let Some((first, rest)) = octets.split_first() else {
-        return None;
-    };
+    let (first, rest) = octets.split_first()?;
     if *first != 0x10 {
         return Some(false);
     }

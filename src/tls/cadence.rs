@@ -36,8 +36,18 @@ impl Size {
                 exactly(16)
             }
             // Explicit nonce and tag: GCM (RFC 5288, 5289, 5487, 8442) and CCM.
-            (_, 0x009c..=0x00ad | 0xc02b..=0xc032 | 0xc09c..=0xc09f | 0xc0a4..=0xc0a7 | 0xc0ac | 0xc0ad)
-            | (_, 0xd001 | 0xd002 | 0xd005) => exactly(24),
+            (
+                _,
+                0x009c..=0x00ad
+                | 0xc02b..=0xc032
+                | 0xc09c..=0xc09f
+                | 0xc0a4..=0xc0a7
+                | 0xc0ac
+                | 0xc0ad
+                | 0xd001
+                | 0xd002
+                | 0xd005,
+            ) => exactly(24),
             // RC4 with SHA-1.
             (_, 5) => exactly(20),
             // CBC: initialisation vector, MAC of 20 to 48 octets, padding of 1 to 16.

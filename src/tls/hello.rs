@@ -273,7 +273,7 @@ impl HelloReader {
             ALPN if at >= 2 => self.in_protocol(octet),
             // A client's list has a length of one octet before it; a server's choice has none.
             SUPPORTED_VERSIONS if self.hello.kind == Kind::Server || at > 0 => {
-                let second = if self.hello.kind == Kind::Server { at % 2 == 1 } else { at % 2 == 0 };
+                let second = at.is_multiple_of(2) == (self.hello.kind == Kind::Client);
                 if second && !is_grease(pair) {
                     self.hello.supported_version = self.hello.supported_version.max(pair);
                 }

@@ -120,9 +120,9 @@ impl HeadReader {
     /// Takes one octet; whether it ends the head.
     fn take(&mut self, octet: u8) -> bool {
         match (self.part, octet) {
-            // A line may end without CR (section 2.2).
-            (_, b'\r') => {}
             (part, b'\n') => return self.end_line(part),
+            // A line may end without CR (section 2.2).
+            (_, b'\r') | (Part::Rest, _) => {}
             (Part::Start, _) => self.keep(octet),
             // A line that begins with white space goes on with the value before it (section 5.2); of old only.
             (Part::Name, b' ' | b'\t') if self.len == 0 => self.part = Part::Rest,
@@ -136,7 +136,6 @@ impl HeadReader {
             (Part::Name, _) => self.keep(octet),
             (Part::Value(field), b' ' | b'\t' | b',' | b';') => self.end_token(field),
             (Part::Value(_), _) => self.keep(octet),
-            (Part::Rest, _) => {}
         }
         false
     }

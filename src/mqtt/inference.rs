@@ -50,13 +50,11 @@ pub fn clue(raw: &RawPacket<'_>) -> Option<Clue> {
     let len = raw.remaining_length;
     let packet_type = PacketType::of(raw.first);
     match packet_type {
-        PacketType::ConnAck if len == 2 => Some(Proof(Version::V311)),
-        PacketType::ConnAck if len > 2 => Some(Proof(Version::V5)),
+        PacketType::ConnAck | PacketType::UnsubAck if len == 2 => Some(Proof(Version::V311)),
+        PacketType::ConnAck | PacketType::UnsubAck if len > 2 => Some(Proof(Version::V5)),
         PacketType::PubAck | PacketType::PubRec | PacketType::PubRel | PacketType::PubComp if len > 2 => {
             Some(Proof(Version::V5))
         }
-        PacketType::UnsubAck if len == 2 => Some(Proof(Version::V311)),
-        PacketType::UnsubAck if len > 2 => Some(Proof(Version::V5)),
         PacketType::Disconnect if len > 0 => Some(Proof(Version::V5)),
         PacketType::Auth => Some(Proof(Version::V5)),
         // Version 5 has at least a Property Length and one code behind the packet identifier.

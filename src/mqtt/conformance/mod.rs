@@ -290,8 +290,8 @@ impl Conformance {
         let says_goodbye = packet_type == PacketType::Disconnect;
         let v5 = seen.version == Version::V5;
         if first && packet_type != PacketType::ConnAck {
-            let auth = packet_type == PacketType::Auth;
-            found.server.add_if(!auth && !(says_goodbye && v5), Violation::ConnAckNotFirst);
+            let may_come_first = packet_type == PacketType::Auth || says_goodbye && v5;
+            found.server.add_if(!may_come_first, Violation::ConnAckNotFirst);
         }
         found
             .server
@@ -493,6 +493,7 @@ impl Conformance {
     }
 
     /// The server closes: on a client that was silent for too long.
+    #[must_use]
     pub fn on_server_closes(&self, now: Timestamp) -> Found {
         let mut found = Found::NONE;
         if self.keep_alive > 0 && self.connected && self.stage == Stage::Accepted {

@@ -58,7 +58,6 @@ pub const REASON_CODE_TYPES: [PacketType; 7] = [
 impl Row {
     /// The names of its events in a packet of this type and version. A version that is not known is taken as 3.1.1
     /// where that forbids it.
-    #[must_use]
     pub fn names(
         &self,
         version: Version,

@@ -295,7 +295,13 @@ fn violations_are_shown_by_name() {
     let text = picket(args!["inspect", "--packets", &path]).ok();
     assert!(text.contains("violations=[mqtt311:3.3.1-4]"), "{text}");
     let text = picket(args!["inspect", "--output", "json", &path]).ok();
-    assert_eq!(expect_valid("inspect.schema.json", &text)[0]["violations"], 1);
+    let document = expect_valid("inspect.schema.json", &text).remove(0);
+    assert_eq!(document["violations"], 1);
+    let event = &document["events"]["top"][0];
+    assert_eq!((&event["name"], &event["count"]), (&json!("mqtt311:3.3.1-4"), &json!(1)));
+    assert_eq!((&event["closed"], &event["who"]), (&json!(1), &json!(["10.0.0.7"])));
+    let text = picket(args!["inspect", &path]).ok();
+    assert!(text.contains("mqtt311:3.3.1-4  medium        1  10.0.0.7  "), "{text}");
 }
 
 #[test]

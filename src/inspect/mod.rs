@@ -6,6 +6,7 @@
 //! Passwords and payloads are never shown, only their lengths; user names only when asked for.
 
 pub mod line;
+mod make;
 pub mod packet;
 pub mod report;
 pub mod summary;

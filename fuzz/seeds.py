@@ -270,6 +270,18 @@ SEEDS = {
         for version in range(3)
         for n in range(3)
     },
+    "stream": {
+        "in-order": struct.pack(">I", 2**32 - 20) + b"".join(bytes([0, 0, n * 10, 10]) for n in range(9)),
+        "early": bytes(4) + bytes([0, 0, 20, 10, 0, 0, 10, 10, 0, 0, 0, 10, 0, 0, 5, 60]),
+        "lost": bytes(4) + bytes([0, 0, 0, 9, 0, 0, 30, 9, 1, 0, 39, 0, 0, 0, 9, 21, 4, 0, 39, 40]),
+        "unheard": bytes(4) + b"".join(bytes([0, 0, 5 + 3 * n, 2]) for n in range(40)),
+    },
+    "fragment": {
+        "in-order": b"".join(bytes([0, n * 4, 4, 0]) for n in range(4)),
+        "reverse": b"".join(bytes([0x81, n * 10, 10, 1]) for n in reversed(range(11))),
+        "over-one-another": b"".join(bytes([2, n * 3, 9, 0]) for n in range(64)),
+        "late": bytes([0, 0, 5, 0, 0, 5, 20, 31]),
+    },
     "mqtt_framer_split": {
         "session": bytes([3, 1, 14, 5]) + CONNECT + SUBSCRIBE + PUBLISH + PING + DISCONNECT,
         "version5": bytes([1, 9]) + CONNECT5 + PUBLISH,

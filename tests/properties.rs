@@ -66,6 +66,16 @@ fn seeds_of_websocket() {
 }
 
 #[test]
+fn seeds_of_stream() {
+    seeds("stream", properties::stream::holds);
+}
+
+#[test]
+fn seeds_of_fragment() {
+    seeds("fragment", properties::fragment::holds);
+}
+
+#[test]
 fn seeds_of_tls() {
     seeds("tls", properties::tls::holds);
 }
@@ -150,6 +160,23 @@ proptest! {
         octets.truncate(kept.index(octets.len()).max(24));
         octets.extend(rest);
         properties::capture::holds(&octets);
+    }
+
+    #[test]
+    fn any_segments_are_delivered_where_they_were_sent(
+        first in any::<[u8; 4]>(),
+        steps in prop::collection::vec((0u8..8, 0u8..2, any::<u8>(), any::<u8>()), 0..120),
+    ) {
+        let steps = steps.into_iter().flat_map(|(kind, high, low, len)| [kind, high, low, len]);
+        properties::stream::holds(&first.into_iter().chain(steps).collect::<Vec<u8>>());
+    }
+
+    #[test]
+    fn any_fragments_give_what_was_sent(
+        steps in prop::collection::vec((0u8..3, any::<bool>(), 0u8..90, any::<u8>(), 0u8..4), 0..120),
+    ) {
+        let step = |(which, six, offset, len, wait)| [which | u8::from(six) << 7, offset, len, wait];
+        properties::fragment::holds(&steps.into_iter().flat_map(step).collect::<Vec<u8>>());
     }
 
     #[test]

@@ -24,6 +24,7 @@ use picket::detect::class::Class;
 use picket::detect::scorer::NoModel;
 use picket::engine::{Engine, Settings, Sink, Stats};
 use picket::event::Event;
+use picket::flow::anomaly::Anomaly;
 use picket::memory::OwnedMemory;
 
 use cases::Case;
@@ -114,6 +115,15 @@ fn a_frame_captured_twice_is_counted_once() {
         (stats.duplicates, stats.stream.retransmitted, stats.stream.conflicts),
         (stats.frames / 2 - 4, 0, 0)
     );
+}
+
+#[test]
+fn every_event_is_documented() {
+    let document = include_str!("../../docs/streams.md");
+    for anomaly in Anomaly::ALL {
+        let row = format!("| `{}` | {} | {} |", anomaly.name(), anomaly.severity().name(), anomaly.what());
+        assert!(document.contains(&row), "{row}");
+    }
 }
 
 fn folder() -> PathBuf {

@@ -78,6 +78,8 @@ connection_columns! {
     "bare_interval_min" "ms" |c, _| cadence(c, |k| k.ping_interval[0].into()), "shortest time between two of these";
     "bare_interval_max" "ms" |c, _| cadence(c, |k| k.ping_interval[1].into()), "longest of these times";
     "refused_by_shape" "flag" |c, _| u64::from(matches!(&c.carrier, Carrier::Tls(tls) if tls.was_refused())), "ended like a refused login";
+    "missed_up" "octets" |c, _| u64::from(c.up.stream.missed()), "octets to the server that were not captured";
+    "missed_down" "octets" |c, _| u64::from(c.down.stream.missed()), "octets to the client that were not captured";
 }
 
 /// Something of the records of a connection with MQTT in TLS; 0 of any other.

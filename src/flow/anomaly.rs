@@ -16,8 +16,6 @@ pub enum Anomaly {
     SynInConnection,
     /// A connection goes on after the RST or FIN that ended it.
     FalseEnd,
-    /// A stream goes on far away from where it was.
-    Jump,
     /// Urgent octets.
     Urgent,
     /// A fragment repeats octets with another content.
@@ -30,13 +28,12 @@ pub enum Anomaly {
 
 impl Anomaly {
     /// Every one, in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 9] = [
         Self::OverlapConflict,
         Self::ResetRefused,
         Self::ResetWithData,
         Self::SynInConnection,
         Self::FalseEnd,
-        Self::Jump,
         Self::Urgent,
         Self::FragmentConflict,
         Self::FragmentTiny,
@@ -52,7 +49,6 @@ impl Anomaly {
             Self::ResetWithData => "tcp:reset-with-data",
             Self::SynInConnection => "tcp:syn-in-connection",
             Self::FalseEnd => "tcp:false-end",
-            Self::Jump => "tcp:jump",
             Self::Urgent => "tcp:urgent",
             Self::FragmentConflict => "ip:fragment-conflict",
             Self::FragmentTiny => "ip:fragment-tiny",
@@ -69,7 +65,6 @@ impl Anomaly {
             Self::ResetWithData => "RST that carries octets",
             Self::SynInConnection => "SYN on an open connection",
             Self::FalseEnd => "the connection goes on after its end",
-            Self::Jump => "the stream goes on outside its window",
             Self::Urgent => "urgent octets, which the receiver does not find among the others",
             Self::FragmentConflict => "a fragment repeats octets with another content",
             Self::FragmentTiny => "a first fragment too short for the ports and flags",
@@ -87,7 +82,7 @@ impl Anomaly {
             | Self::Urgent
             | Self::FragmentTiny
             | Self::FragmentFlood => Severity::Medium,
-            Self::ResetRefused | Self::SynInConnection | Self::Jump => Severity::Low,
+            Self::ResetRefused | Self::SynInConnection => Severity::Low,
         }
     }
 }

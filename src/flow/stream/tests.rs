@@ -8,6 +8,7 @@ use proptest::prelude::*;
 struct Seen {
     text: Vec<u8>,
     gap: u64,
+    missed: u32,
     stats: StreamStats,
 }
 
@@ -49,6 +50,7 @@ impl Bench {
         };
         act(&mut self.stream, &mut streams, &mut deliver);
         self.seen.stats = streams.stats;
+        self.seen.missed = self.stream.missed();
     }
 }
 
@@ -197,6 +199,7 @@ fn octets_of_a_gap_that_come_late_are_read_by_themselves() {
     let seen =
         play(Some(0), &[Segment(1, b"a"), Segment(5, b"e"), Ack(6), Segment(2, b"bcd"), Segment(2, b"bcd")]);
     assert_eq!(seen.text, b"a?e~bcd");
+    assert_eq!(seen.missed, 3);
     assert_eq!((seen.stats.gap_octets, seen.stats.late_octets, seen.stats.retransmitted), (3, 3, 2));
 }
 

@@ -296,7 +296,7 @@ fn what_is_not_a_capture_is_refused_with_65() {
         (&[4, 0x22, 0x4d, 0x18, 0], "lz4 -dc"),
         (b"BZh91AY", "bzcat"),
         (b"PK\x03\x04", "unpack"),
-        (b"XCP\0002.002", "editcap"),
+        (b"XCP\x00002.002", "editcap"),
     ] {
         let error = Scratch::new("a.pcap", magic).refusal();
         assert!(error.to_string().contains(said), "{error}");

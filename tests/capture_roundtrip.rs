@@ -66,14 +66,14 @@ fn read(path: &Path) -> (Vec<Packet>, Vec<NoticeKind>) {
     }
 }
 
-fn by_libpcap(path: &Path) -> Option<Vec<(u64, u32, Vec<u8>)>> {
+fn by_libpcap(path: &Path) -> Option<Vec<Theirs>> {
     let mut capture = pcap::Capture::from_file_with_precision(path, pcap::Precision::Micro).ok()?;
     let mut frames = Vec::new();
     loop {
         match capture.next_packet() {
             Ok(packet) => {
                 let micros = packet.header.ts.tv_sec * 1_000_000 + packet.header.ts.tv_usec;
-                frames.push((micros as u64, packet.header.len, packet.data.to_vec()));
+                frames.push((micros.cast_unsigned(), packet.header.len, packet.data.to_vec()));
             }
             Err(pcap::Error::NoMorePackets) => return Some(frames),
             Err(_) => return None,
@@ -81,11 +81,11 @@ fn by_libpcap(path: &Path) -> Option<Vec<(u64, u32, Vec<u8>)>> {
     }
 }
 
+/// Microseconds, length on the wire and octets of a frame, as libpcap reads it.
+type Theirs = (u64, u32, Vec<u8>);
+
 /// Writes octets as they are or compressed, and reads them.
-fn through(
-    compression: u8,
-    octets: &[u8],
-) -> (Vec<Packet>, Vec<NoticeKind>, Option<Vec<(u64, u32, Vec<u8>)>>) {
+fn through(compression: u8, octets: &[u8]) -> (Vec<Packet>, Vec<NoticeKind>, Option<Vec<Theirs>>) {
     use ruzstd::encoding::{CompressionLevel, compress_to_vec};
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("capture");

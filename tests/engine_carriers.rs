@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::cast_possible_truncation,
+    clippy::float_cmp,
     reason = "a test may panic and cast figures it made itself"
 )]
 

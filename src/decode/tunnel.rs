@@ -150,7 +150,8 @@ mod tests {
     fn gre_with_every_option() {
         let frame = ethernet_frame(IPV4, &inner(false));
         let v6 = inner(true);
-        let cases: [(&[u8], &[u8], Option<[u8; 6]>); 8] = [
+        type Case<'a> = (&'a [u8], &'a [u8], Option<[u8; 6]>);
+        let cases: [Case<'_>; 8] = [
             (&[0, 0, 8, 0], &inner(false), None),
             (&[0, 0, 0x86, 0xdd], &v6, None),
             (&[0xb0, 0, 8, 0, 1, 1, 0, 0, 2, 2, 2, 2, 3, 3, 3, 3], &inner(false), None),

@@ -91,7 +91,7 @@ fn lengths() -> Vec<Case> {
 
     // The same four-octet length, all of it there.
     let mut whole = Wire::connected();
-    let message = mqtt::publish(V311, "firmware", &[0xff; 20_000]);
+    let message = mqtt::publish(V311, "firmware", &vec![0xff; 20_000]);
     message.chunks(1400).for_each(|piece| whole.send(piece));
     vec![
         case("e2-padded-length", padded.attacked(), &[(3, 1)], &[]),

@@ -43,6 +43,13 @@ impl<S: Scorer> Engine<'_, S> {
         }
         let mut steps = 0;
         while self.second < target && steps < MAX_STEPS {
+            // Seconds in which nothing is due are passed over in one go.
+            let quiet = self.quiet_until().min(target).min(self.second + MAX_STEPS - steps);
+            if quiet > self.second {
+                steps += quiet - self.second;
+                self.second = quiet;
+                continue;
+            }
             self.end_second(sink);
             self.second += 1;
             steps += 1;
@@ -56,6 +63,14 @@ impl<S: Scorer> Engine<'_, S> {
             self.connection_due.start(target);
             self.knowledge.host_due.start(target);
         }
+    }
+
+    /// The next second at whose end there may be something to do.
+    fn quiet_until(&self) -> u64 {
+        if !self.exchanges.is_empty() || !self.knowledge.incidents.is_empty() {
+            return self.second;
+        }
+        self.connection_due.nothing_before().min(self.knowledge.host_due.nothing_before())
     }
 
     /// Everything that is done once a second, at the end of the current one.

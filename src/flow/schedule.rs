@@ -11,6 +11,8 @@ const NONE: u32 = u32::MAX;
 pub struct Schedule<'m> {
     due: &'m mut [u32],
     origin: u64,
+    /// No appointment is before this.
+    earliest: u32,
 }
 
 impl<'m> Schedule<'m> {
@@ -18,13 +20,14 @@ impl<'m> Schedule<'m> {
     #[must_use]
     pub fn new(due: &'m mut [u32]) -> Self {
         due.fill(NONE);
-        Self { due, origin: 0 }
+        Self { due, origin: 0, earliest: NONE }
     }
 
     /// Sets the origin; before the first appointment is made.
     pub fn start(&mut self, origin: u64) {
         self.due.fill(NONE);
         self.origin = origin;
+        self.earliest = NONE;
     }
 
     #[inline]
@@ -38,6 +41,7 @@ impl<'m> Schedule<'m> {
         let offset = self.offset(second);
         if let Some(due) = self.due.get_mut(index) {
             *due = offset;
+            self.earliest = self.earliest.min(offset);
         }
     }
 
@@ -51,8 +55,11 @@ impl<'m> Schedule<'m> {
 
     /// The first place at or behind `from` whose appointment has come.
     #[must_use]
-    pub fn next_due(&self, from: usize, second: u64) -> Option<usize> {
+    pub fn next_due(&mut self, from: usize, second: u64) -> Option<usize> {
         let now = self.offset(second);
+        if now < self.earliest {
+            return None;
+        }
         let rest = self.due.get(from..)?;
         // In blocks, so that the common answer "nothing" is found with wide comparisons.
         let mut base = from;
@@ -62,7 +69,19 @@ impl<'m> Schedule<'m> {
             }
             base += block.len();
         }
+        if from == 0 {
+            self.earliest = self.due.iter().fold(NONE, |earliest, due| earliest.min(*due));
+        }
         None
+    }
+
+    /// A second before which nothing is due; later than any if there is no appointment.
+    #[must_use]
+    pub fn nothing_before(&self) -> u64 {
+        match self.earliest {
+            NONE => u64::MAX,
+            offset => self.origin.saturating_add(u64::from(offset)),
+        }
     }
 }
 
@@ -81,9 +100,14 @@ mod tests {
         assert_eq!(schedule.next_due(0, 1002), None);
         assert_eq!(schedule.next_due(0, 1005), Some(3));
         assert_eq!(schedule.next_due(4, 1005), Some(150));
+        assert_eq!(schedule.nothing_before(), 1003);
         schedule.cancel(150);
         assert_eq!(schedule.next_due(4, 1005), None);
         assert_eq!(schedule.next_due(4, u64::MAX), Some(70));
         assert_eq!(schedule.next_due(200, u64::MAX), None);
+        schedule.cancel(3);
+        assert_eq!((schedule.next_due(0, 1008), schedule.nothing_before()), (None, 1009));
+        schedule.set(9, 1004);
+        assert_eq!((schedule.nothing_before(), schedule.next_due(0, 1004)), (1004, Some(9)));
     }
 }

@@ -9,7 +9,7 @@ if ! rustup toolchain list 2>/dev/null | grep -q ^nightly || ! cargo +nightly fu
 fi
 
 # These build in a minute or two. The others need the shell, which takes ten.
-core=(decode mqtt_framer_split mqtt_round_trip websocket tls engine)
+core=(decode fragment stream mqtt_framer_split mqtt_round_trip websocket tls engine)
 
 run() {
     local target=$1 seconds=$2 features=(--features shell)

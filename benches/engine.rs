@@ -31,27 +31,22 @@ fn whole(criterion: &mut Criterion) {
     let all = sensors.clone().with(flood.clone()).with(guesses.clone());
 
     let mut memory = OwnedMemory::new();
-    let mut group = criterion.benchmark_group("engine");
-    for (name, capture) in
-        [("sensors", &sensors), ("publish flood", &flood), ("brute force", &guesses), ("all of it", &all)]
-    {
-        let frames: Vec<Frame<'_>> = capture.iter().collect();
-        group.throughput(Throughput::Elements(frames.len() as u64));
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| {
-                let mut engine = Engine::new(Settings::default(), memory.lend(), NoModel);
-                for frame in &frames {
-                    engine.on_frame(black_box(frame), &mut Silent);
-                }
-                engine.finish(&mut Silent);
-                engine.stats()
-            });
-        });
-    }
-    group.finish();
+    let usual =
+        [("sensors", &sensors), ("publish flood", &flood), ("brute force", &guesses), ("all of it", &all)];
+    measure(criterion, "engine", &mut memory, usual);
+    let hostile = hostile::all();
+    measure(criterion, "hostile", &mut memory, hostile.iter().map(|(name, capture)| (*name, capture)));
+}
 
-    let mut group = criterion.benchmark_group("hostile");
-    for (name, capture) in hostile::all() {
+/// Measures one pass over each capture, per frame.
+fn measure<'c>(
+    criterion: &mut Criterion,
+    group: &str,
+    memory: &mut OwnedMemory,
+    captures: impl IntoIterator<Item = (&'c str, &'c Capture)>,
+) {
+    let mut group = criterion.benchmark_group(group);
+    for (name, capture) in captures {
         let frames: Vec<Frame<'_>> = capture.iter().collect();
         group.throughput(Throughput::Elements(frames.len() as u64));
         group.bench_function(name, |bencher| {

@@ -1,7 +1,5 @@
 //! What is done about a breach of the standard: it is counted, told as an event, and taken to the rules.
 
-use core::time::Duration;
-
 use super::Sink;
 use super::knowledge::Knowledge;
 use super::mqtt::Talk;
@@ -163,8 +161,8 @@ impl Knowledge<'_> {
         for violation in breach.violations.iter() {
             let row = violation.row();
             for name in row.names(version, breach.packet_type) {
-                sink.event(&Event {
-                    ts: breach.at - Duration::from_micros(self.clock_offset),
+                let event = Event {
+                    ts: breach.at,
                     name,
                     what: row.what,
                     severity: row.severity,
@@ -173,7 +171,8 @@ impl Knowledge<'_> {
                     direction: breach.culprit,
                     packet_type: breach.packet_type,
                     reaction: breach.reaction,
-                });
+                };
+                self.give_out(event, sink);
             }
         }
     }

@@ -1,13 +1,13 @@
 //! From a stream's octets to the framer where MQTT does not lie straight on TCP, or where that is not known yet.
 
 use super::knowledge::Knowledge;
-use super::mqtt::Talk;
+use super::mqtt::{Parts, Talk};
 use super::{Engine, Sink};
 use crate::decode::TcpSegment;
 use crate::detect::scorer::Scorer;
 use crate::flow::anomaly::Anomaly;
 use crate::flow::carrier::{Beginning, Carrier, Opening, beginning};
-use crate::flow::connection::{Connection, Ends, Half, Speaks};
+use crate::flow::connection::{Ends, Half, Speaks};
 use crate::flow::key::Direction;
 use crate::flow::stream::Delivery;
 use crate::flow::table::Handle;
@@ -99,18 +99,14 @@ impl<S: Scorer> Engine<'_, S> {
         let Some((_, connection)) = self.connections.at(handle) else {
             return;
         };
-        let Connection { ends, up, down, session, ours, carrier, opened, .. } = connection;
-        let mqtt_port = self.settings.mqtt_ports.contains(&ends.server.port);
-        let from_start = up.from_start;
-        let (half, other) = match direction {
-            Direction::ToServer => (up, down),
-            Direction::ToClient => (down, up),
-        };
+        let Parts { talk, carrier, half, other } = Parts::of(connection, handle, direction, now);
+        let server_port = talk.ends.server.port;
+        let mqtt_port = self.settings.mqtt_ports.contains(&server_port);
         let Half { stream, framer, .. } = half;
         let wanted = match carrier {
             // Only the client's octets tell what it is, except where it is known by its port.
             Carrier::Unknown(_) => {
-                direction == Direction::ToServer || mqtt_port || ends.server.port == MQTT_TLS_PORT
+                direction == Direction::ToServer || mqtt_port || server_port == MQTT_TLS_PORT
             }
             Carrier::WebSocket(socket) => socket.wants(direction),
             Carrier::Plain | Carrier::Tls(_) => true,
@@ -121,17 +117,6 @@ impl<S: Scorer> Engine<'_, S> {
         }
         let octets = segment.wire_payload_len;
         let (knowledge, heads) = (&mut self.knowledge, &mut self.heads);
-        let talk = Talk {
-            ends,
-            session,
-            ours,
-            from_start,
-            opened: *opened,
-            handle,
-            direction,
-            in_websocket: false,
-            now,
-        };
         let mut carried = Carried { talk, carrier, framer, other, mqtt_port };
         stream.accept(segment.first_octet(), segment.payload, octets, &mut self.streams, &mut |delivery| {
             knowledge.on_carried(&mut carried, heads, delivery, sink);

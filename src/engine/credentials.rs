@@ -1,8 +1,6 @@
 //! One login, many clients: told by a keyed hash of the login. Who has taken it, or has guessed it, is one more client with it;
 //! and where all devices share one, none of them can be shut out alone.
 
-use core::time::Duration;
-
 use heapless::Vec;
 
 use super::Sink;
@@ -83,8 +81,8 @@ impl Knowledge<'_> {
     pub(super) fn on_login<K: Sink>(&mut self, talk: &Talk<'_>, login: u64, client: u64, sink: &mut K) {
         let at_broker = self.key.hash(&(talk.ends.server, login));
         if self.logins.note(at_broker, client, talk.now) {
-            sink.event(&Event {
-                ts: talk.now - Duration::from_micros(self.clock_offset),
+            let event = Event {
+                ts: talk.now,
                 name: "mqtt:shared-credential",
                 what: "eight clients or more with one user name and password within ten minutes",
                 severity: Severity::Low,
@@ -93,7 +91,8 @@ impl Knowledge<'_> {
                 direction: Direction::ToServer,
                 packet_type: Some(PacketType::Connect),
                 reaction: Reaction::NotDue,
-            });
+            };
+            self.give_out(event, sink);
         }
     }
 }

@@ -1,7 +1,5 @@
 //! MQTT where none is expected: told once for each server, however often it is met.
 
-use core::time::Duration;
-
 use heapless::Vec;
 
 use super::Sink;
@@ -45,8 +43,8 @@ impl Knowledge<'_> {
         talk.session.unexpected_port = false;
         self.counts.carriers.unexpected_port += 1;
         if self.unexpected_servers.note(talk.ends.server, talk.now) {
-            sink.event(&Event {
-                ts: talk.now - Duration::from_micros(self.clock_offset),
+            let event = Event {
+                ts: talk.now,
                 name: "mqtt:unexpected-port",
                 what: "MQTT on a port where none is expected",
                 severity: Severity::Low,
@@ -55,7 +53,8 @@ impl Knowledge<'_> {
                 direction: Direction::ToClient,
                 packet_type: None,
                 reaction: Reaction::NotDue,
-            });
+            };
+            self.give_out(event, sink);
         }
     }
 }

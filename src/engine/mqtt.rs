@@ -8,7 +8,8 @@ use crate::alert::Severity;
 use crate::detect::class::Class;
 use crate::detect::rules;
 use crate::flow::anomaly::Anomaly;
-use crate::flow::connection::{Ends, Session, Speaks};
+use crate::flow::carrier::Carrier;
+use crate::flow::connection::{Connection, Ends, Half, Session, Speaks};
 use crate::flow::key::Direction;
 use crate::flow::stream::Delivery;
 use crate::flow::table::Handle;
@@ -44,6 +45,38 @@ pub(super) struct Talk<'c> {
     /// A WebSocket carries it.
     pub(super) in_websocket: bool,
     pub(super) now: Timestamp,
+}
+
+/// A connection taken apart.
+pub(super) struct Parts<'c> {
+    pub(super) talk: Talk<'c>,
+    pub(super) carrier: &'c mut Carrier,
+    /// The direction that speaks.
+    pub(super) half: &'c mut Half,
+    /// The other direction.
+    pub(super) other: &'c mut Half,
+}
+
+impl<'c> Parts<'c> {
+    /// The parts of the connection at this place, of which this direction speaks now.
+    #[inline]
+    pub(super) const fn of(
+        connection: &'c mut Connection,
+        handle: Handle,
+        direction: Direction,
+        now: Timestamp,
+    ) -> Self {
+        let Connection { ends, up, down, session, ours, carrier, opened, .. } = connection;
+        let from_start = up.from_start;
+        let (half, other) = match direction {
+            Direction::ToServer => (up, down),
+            Direction::ToClient => (down, up),
+        };
+        let opened = *opened;
+        let talk =
+            Talk { ends, session, ours, from_start, opened, handle, direction, in_websocket: false, now };
+        Self { talk, carrier, half, other }
+    }
 }
 
 impl Knowledge<'_> {

@@ -1,4 +1,4 @@
-//! Tells of what is odd below MQTT.
+//! Gives out events, and tells of what is odd below MQTT.
 
 use core::time::Duration;
 
@@ -20,8 +20,8 @@ impl Knowledge<'_> {
         now: Timestamp,
         sink: &mut K,
     ) {
-        sink.event(&Event {
-            ts: now - Duration::from_micros(self.clock_offset),
+        let event = Event {
+            ts: now,
             name: anomaly.name(),
             what: anomaly.what(),
             severity: anomaly.severity(),
@@ -30,6 +30,13 @@ impl Knowledge<'_> {
             direction,
             packet_type: None,
             reaction: Reaction::NotDue,
-        });
+        };
+        self.give_out(event, sink);
+    }
+
+    /// Gives an event out, in the time of the capture.
+    #[cold]
+    pub(super) fn give_out<K: Sink>(&self, event: Event, sink: &mut K) {
+        sink.event(&Event { ts: event.ts - Duration::from_micros(self.clock_offset), ..event });
     }
 }

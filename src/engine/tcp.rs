@@ -1,7 +1,7 @@
 //! What each TCP segment means for its connection.
 
 use super::carrier::Carried;
-use super::mqtt::Talk;
+use super::mqtt::Parts;
 use super::{Engine, Sink};
 use crate::decode::{Packet, TcpFlags, TcpSegment};
 use crate::detect::scorer::Scorer;
@@ -324,27 +324,11 @@ impl<S: Scorer> Engine<'_, S> {
             Carrier::Other => return self.on_other(handle, direction, segment, now, sink),
             _ => return self.on_carried(handle, direction, segment, now, sink),
         }
-        let Connection { ends, up, down, session, ours, opened, .. } = connection;
-        let from_start = up.from_start;
+        let Parts { mut talk, half, .. } = Parts::of(connection, handle, direction, now);
         let knowledge = &mut self.knowledge;
         let octets = segment.wire_payload_len;
-        knowledge.count_segment(ends, direction, octets, now);
-        let half = match direction {
-            Direction::ToServer => up,
-            Direction::ToClient => down,
-        };
+        knowledge.count_segment(talk.ends, direction, octets, now);
         let Half { stream, framer, .. } = half;
-        let mut talk = Talk {
-            ends,
-            session,
-            ours,
-            from_start,
-            opened: *opened,
-            handle,
-            direction,
-            in_websocket: false,
-            now,
-        };
         let heads = &mut self.heads;
         stream.accept(segment.first_octet(), segment.payload, octets, &mut self.streams, &mut |delivery| {
             knowledge.on_delivery(&mut talk, framer, heads, delivery, sink);
@@ -394,25 +378,9 @@ impl<S: Scorer> Engine<'_, S> {
         let Some((_, connection)) = self.connections.at(handle) else {
             return;
         };
-        let Connection { ends, up, down, session, ours, carrier, opened, .. } = connection;
-        let from_start = up.from_start;
-        let (half, other) = match direction {
-            Direction::ToServer => (up, down),
-            Direction::ToClient => (down, up),
-        };
+        let Parts { talk, carrier, half, other } = Parts::of(connection, handle, direction, now);
         let Half { stream, framer, .. } = half;
-        let mqtt_port = self.settings.mqtt_ports.contains(&ends.server.port);
-        let talk = Talk {
-            ends,
-            session,
-            ours,
-            from_start,
-            opened: *opened,
-            handle,
-            direction,
-            in_websocket: false,
-            now,
-        };
+        let mqtt_port = self.settings.mqtt_ports.contains(&talk.ends.server.port);
         let mut carried = Carried { talk, carrier, framer, other, mqtt_port };
         let (knowledge, heads) = (&mut self.knowledge, &mut self.heads);
         let mut deliver = |delivery: Delivery<'_>| knowledge.on_carried(&mut carried, heads, delivery, sink);

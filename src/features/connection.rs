@@ -111,12 +111,7 @@ const _: () = assert!(FEATURES.len() == VALUES.len() && FEATURES.len() <= crate:
 /// The vector of a connection at `now`.
 #[must_use]
 pub fn vector(connection: &Connection, now: Timestamp) -> FeatureVector {
-    let mut vector = FeatureVector::ZERO;
-    for (value, column) in vector.values.iter_mut().zip(VALUES) {
-        // Exact up to 2^24, beyond that rounded the same way everywhere.
-        *value = column(connection, now) as f32;
-    }
-    vector
+    FeatureVector::of(VALUES, connection, now)
 }
 
 #[cfg(test)]

@@ -48,12 +48,7 @@ const _: () = assert!(FEATURES.len() == VALUES.len() && FEATURES.len() <= crate:
 /// The vector of an exchange at `now`.
 #[must_use]
 pub fn vector(exchange: &Exchange, now: Timestamp) -> FeatureVector {
-    let mut vector = FeatureVector::ZERO;
-    for (value, column) in vector.values.iter_mut().zip(VALUES) {
-        // Exact up to 2^24, beyond that rounded the same way everywhere.
-        *value = column(exchange, now) as f32;
-    }
-    vector
+    FeatureVector::of(VALUES, exchange, now)
 }
 
 #[cfg(test)]

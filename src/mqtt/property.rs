@@ -269,7 +269,6 @@ fn parse_some<'a>(
         fields.give_up();
         return None;
     }
-    let whole = fields.rest().len() >= len as usize;
     let octets = fields.rest().get(..len as usize).unwrap_or(fields.rest());
     into.octets = octets;
     let mut inner = Fields::new(octets, len);
@@ -280,12 +279,7 @@ fn parse_some<'a>(
             break;
         }
     }
-    if whole {
-        fields.take(len as usize)?;
-        Some(())
-    } else {
-        fields.take(len as usize).map(drop)
-    }
+    fields.take(len as usize).map(drop)
 }
 
 /// Notes a variable byte integer that is longer than it need be.

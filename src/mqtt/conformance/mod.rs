@@ -334,8 +334,7 @@ impl Conformance {
             culprit.add_if(publish.retain && !limits.retain, Violation::RetainNotAvailable);
         }
         let alias = publish.properties.integer(PropertyId::TopicAlias);
-        if let Some(alias) = alias.filter(|alias| *alias > u32::from(limits.alias_maximum) && told) {
-            debug_assert!(alias > 0);
+        if told && alias.is_some_and(|alias| alias > u32::from(limits.alias_maximum)) {
             culprit.add(match (up, limits.alias_maximum) {
                 (true, 0) => Violation::AliasNotAllowed,
                 (true, _) => Violation::AliasTooHigh,
@@ -343,10 +342,8 @@ impl Conformance {
                 (false, _) => Violation::ServerAliasTooHigh,
             });
         }
-        let (violation, outstanding) = match up {
-            true => (Violation::ReceiveMaximum, self.flights[way].outstanding),
-            false => (Violation::ServerReceiveMaximum, self.flights[way].outstanding),
-        };
+        let outstanding = self.flights[way].outstanding;
+        let violation = if up { Violation::ReceiveMaximum } else { Violation::ServerReceiveMaximum };
         let beyond = publish.qos != 0 && outstanding > limits.receive_maximum && told && !self.gapped;
         culprit.add_if(beyond, violation);
     }

@@ -89,10 +89,10 @@ impl Row {
 
     /// Whether it is ground for an alert when it comes often.
     #[must_use]
-    pub fn counts(&self) -> bool {
+    pub const fn counts(&self) -> bool {
         match self.scope {
             Scope::Packet => true,
-            Scope::Session => self.severity >= Severity::Medium,
+            Scope::Session => !matches!(self.severity, Severity::Low),
             Scope::Note => false,
         }
     }
@@ -119,13 +119,7 @@ impl Violations {
         let mut bits = 0;
         let mut i = 0;
         while i < table::ROWS.len() {
-            let row = &table::ROWS[i];
-            let counts = match row.scope {
-                Scope::Packet => true,
-                Scope::Session => !matches!(row.severity, Severity::Low),
-                Scope::Note => false,
-            };
-            if counts {
+            if table::ROWS[i].counts() {
                 bits |= 1 << i;
             }
             i += 1;

@@ -7,7 +7,7 @@ use crate::detect::scorer::Scorer;
 use crate::event::Reaction;
 use crate::features::connection::vector;
 use crate::flow::anomaly::Anomaly;
-use crate::flow::connection::{Connection, Phase, Speaks};
+use crate::flow::connection::{Connection, Phase};
 use crate::flow::key::Direction;
 use crate::flow::record::EndReason;
 use crate::flow::table::Handle;
@@ -53,16 +53,12 @@ impl<S: Scorer> Engine<'_, S> {
         let reaction = if by_broker { Reaction::Closed } else { Reaction::Ignored };
         let Connection { ends, session, .. } = connection;
         if by_broker {
-            let found = session.conformance.on_close();
+            let found = session.conformance.on_server_closes(now);
             if found != Found::NONE {
                 self.knowledge.note_found(ends, session, found, None, now, sink);
             }
         }
         self.knowledge.on_reaction(ends, session, reaction, now, sink);
-        if by_broker && session.speaks == Speaks::Mqtt {
-            let found = session.conformance.on_server_closes(now);
-            self.knowledge.note_found(ends, session, found, None, now, sink);
-        }
         if !resets && !other_had_finished {
             self.knowledge.on_session_end(ends, session, by_broker, now);
             return;

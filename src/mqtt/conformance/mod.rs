@@ -180,14 +180,6 @@ impl Conformance {
         self.cut_short = if cut { now } else { Timestamp::ZERO };
     }
 
-    /// The server closes while a control packet of the client is not complete although its WebSocket message is.
-    pub fn on_close(&mut self) -> Found {
-        let mut found = Found::NONE;
-        found.client.add_if(self.cut_short != Timestamp::ZERO, Violation::WebSocketShortFrame);
-        self.cut_short = Timestamp::ZERO;
-        found
-    }
-
     /// Another connection was accepted with the same client identifier by the same server.
     pub const fn on_taken_over(&mut self, now: Timestamp) {
         self.taken_over = Some(now);
@@ -489,10 +481,17 @@ impl Conformance {
         broken.with(self.flights[0].request(request, subscribes, seconds(seen.now)))
     }
 
-    /// The server closes: on a client that was silent for too long.
-    #[must_use]
-    pub fn on_server_closes(&self, now: Timestamp) -> Found {
+    /// A control packet of the client is not complete although its WebSocket message is: told once.
+    fn judge_cut_short(&mut self, found: &mut Found) {
+        found.client.add_if(self.cut_short != Timestamp::ZERO, Violation::WebSocketShortFrame);
+        self.cut_short = Timestamp::ZERO;
+    }
+
+    /// The server closes: on a client that was silent for too long, or one whose control packet is not complete although
+    /// its WebSocket message is.
+    pub fn on_server_closes(&mut self, now: Timestamp) -> Found {
         let mut found = Found::NONE;
+        self.judge_cut_short(&mut found);
         if self.keep_alive > 0 && self.connected && self.stage == Stage::Accepted {
             self.check_keep_alive(now, &mut found);
             // It does not keep it any longer.
@@ -520,7 +519,7 @@ impl Conformance {
             found.server.add_if(self.empty_id_kept, Violation::EmptyClientIdLeftOpen);
         }
         if self.cut_short != Timestamp::ZERO && now.micros_since(self.cut_short) > TO_CLOSE {
-            found = found.with(self.on_close());
+            self.judge_cut_short(&mut found);
         }
         if self.taken_over.is_some_and(|at| now.micros_since(at) > TO_CLOSE) {
             self.taken_over = None;

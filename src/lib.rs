@@ -56,6 +56,8 @@ pub mod escape;
 #[cfg(feature = "std")]
 pub mod inspect;
 #[cfg(feature = "std")]
+pub mod label;
+#[cfg(feature = "std")]
 pub mod logging;
 #[cfg(feature = "std")]
 pub mod memory;

@@ -14,7 +14,7 @@ const MAX_PROGRAMS: usize = 64;
 const MAX_STEPS: u32 = 100_000;
 
 /// A filter expression and its programs.
-pub(super) struct Filter {
+pub(crate) struct Filter {
     expression: String,
     /// By link type; `None` where the expression makes no sense.
     programs: Vec<(u16, Option<Program>)>,
@@ -22,7 +22,7 @@ pub(super) struct Filter {
 
 impl Filter {
     /// An expression; `None` when it lets everything pass.
-    pub(super) fn new(expression: Option<&str>) -> Option<Self> {
+    pub(crate) fn new(expression: Option<&str>) -> Option<Self> {
         let expression = expression.map(str::trim).filter(|expression| !expression.is_empty())?;
         Some(Self { expression: expression.to_owned(), programs: Vec::new() })
     }
@@ -31,7 +31,7 @@ impl Filter {
     ///
     /// # Errors
     /// The expression cannot be compiled for the first link type it is asked about.
-    pub(super) fn passes(&mut self, number: u16, data: &[u8], wire_len: u32) -> Result<bool, CaptureError> {
+    pub(crate) fn passes(&mut self, number: u16, data: &[u8], wire_len: u32) -> Result<bool, CaptureError> {
         let known = self.programs.iter().find(|(link, _)| *link == number);
         if let Some((_, program)) = known {
             return Ok(program.as_ref().is_some_and(|program| program.matches(data, wire_len)));
@@ -47,7 +47,7 @@ impl Filter {
     /// # Errors
     /// The expression cannot be compiled, and could not be for any other.
     #[cold]
-    pub(super) fn compile(&mut self, number: u16) -> Result<(), CaptureError> {
+    pub(crate) fn compile(&mut self, number: u16) -> Result<(), CaptureError> {
         if self.programs.len() == MAX_PROGRAMS || self.programs.iter().any(|(link, _)| *link == number) {
             return Ok(());
         }

@@ -29,6 +29,7 @@ mod watch;
 
 pub use error::CaptureError;
 pub use file::{FileCounters, FileOptions, FileSource};
+pub(crate) use filter::Filter;
 pub use interface::{BlindReason, Counters, InterfaceStatus, State};
 pub use live::{LiveOptions, LiveSource};
 pub use notice::{Notice, NoticeKind};

@@ -77,18 +77,20 @@ fn keep_known(
                 found.keys.push((full, line));
                 table.insert(key, value);
             }
-            (None, _) => faults.push(shorten(&full), Some(line), unknown(name, known, path)),
+            (None, _) => {
+                faults.push(shorten(&full), Some(line), unknown(name, known.keys().map(String::as_str), path))
+            }
         }
     }
 }
 
 /// The full key of `name` in the section `path`.
-fn join(path: &str, name: &str) -> String {
+pub(crate) fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 /// A name of a stranger's making, cut to a length that fits a line.
-fn shorten(key: &str) -> String {
+pub(crate) fn shorten(key: &str) -> String {
     match key.char_indices().nth(SHOWN_KEY) {
         Some((end, _)) => format!("{}...", key.get(..end).unwrap_or_default()),
         None => key.to_owned(),
@@ -96,13 +98,12 @@ fn shorten(key: &str) -> String {
 }
 
 /// What to say of an unknown key, with the nearest name that exists.
-fn unknown(name: &str, known: &toml::Table, path: &str) -> String {
+pub(crate) fn unknown<'k>(name: &str, known: impl Iterator<Item = &'k str>, path: &str) -> String {
     let what = if path.is_empty() { "no such section or key" } else { "no such key" };
     let nearest = (name.len() <= LONGEST_SUGGESTED)
         .then(|| {
             let wanted = name.to_ascii_lowercase().replace('_', "-");
             known
-                .keys()
                 .map(|candidate| (strsim::damerau_levenshtein(&wanted, candidate), candidate))
                 .min()
                 .filter(|(distance, candidate)| *distance <= candidate.len().div_ceil(3))
@@ -112,17 +113,17 @@ fn unknown(name: &str, known: &toml::Table, path: &str) -> String {
 }
 
 /// Where the lines of a text begin.
-struct LineIndex {
+pub(crate) struct LineIndex {
     starts: Vec<usize>,
 }
 
 impl LineIndex {
-    fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self { starts: text.match_indices('\n').map(|(at, _)| at + 1).collect() }
     }
 
     /// The line that a span begins on, counted from 1.
-    fn line(&self, at: &Range<usize>) -> usize {
+    pub(crate) fn line(&self, at: &Range<usize>) -> usize {
         self.starts.partition_point(|start| *start <= at.start) + 1
     }
 }
@@ -140,9 +141,10 @@ mod tests {
     #[test]
     fn suggestions_are_near_or_absent() {
         let known: toml::Table = toml::from_str("snaplen = 1\nbuffer-mib = 2").expect("TOML");
-        assert_eq!(unknown("snaplan", &known, "capture"), "no such key; did you mean snaplen?");
-        assert_eq!(unknown("buffer_mib", &known, "capture"), "no such key; did you mean buffer-mib?");
-        assert_eq!(unknown("colour", &known, "capture"), "no such key");
-        assert_eq!(unknown(&"s".repeat(100_000), &known, "capture"), "no such key");
+        let unknown = |name: &str| unknown(name, known.keys().map(String::as_str), "capture");
+        assert_eq!(unknown("snaplan"), "no such key; did you mean snaplen?");
+        assert_eq!(unknown("buffer_mib"), "no such key; did you mean buffer-mib?");
+        assert_eq!(unknown("colour"), "no such key");
+        assert_eq!(unknown(&"s".repeat(100_000)), "no such key");
     }
 }

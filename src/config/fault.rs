@@ -33,26 +33,26 @@ impl fmt::Display for Fault {
 
 /// All that is wrong.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub(super) struct Faults {
+pub(crate) struct Faults {
     list: Vec<Fault>,
 }
 
 impl Faults {
     /// Adds one, unless there are too many already.
-    pub(super) fn push(&mut self, key: impl Into<String>, line: Option<usize>, why: impl Into<String>) {
+    pub(crate) fn push(&mut self, key: impl Into<String>, line: Option<usize>, why: impl Into<String>) {
         if self.list.len() < MAX_FAULTS {
             self.list.push(Fault { key: key.into(), line, why: why.into() });
         }
     }
 
     /// The faults found, in the order of the file; empty when all is well.
-    pub(super) fn into_list(mut self) -> Vec<Fault> {
+    pub(crate) fn into_list(mut self) -> Vec<Fault> {
         self.list.sort_by_key(|fault| fault.line.unwrap_or(usize::MAX));
         self.list
     }
 
     /// Whether nothing was found.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 }
@@ -90,7 +90,7 @@ impl ConfigError {
 }
 
 /// The first fault and how many more there are, on one line.
-struct Summary<'a>(&'a [Fault]);
+pub(crate) struct Summary<'a>(pub(crate) &'a [Fault]);
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,7 +18,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use advice::{Advice, advice};
+pub(crate) use document::{LineIndex, join, shorten, unknown};
 pub use fault::{ConfigError, Fault};
+pub(crate) use fault::{Faults, Summary};
 pub use value::Interface;
 
 pub use crate::publish::broker_url::BrokerUrl;
@@ -208,7 +210,7 @@ impl Config {
     /// # Errors
     /// Every fault, in the order of the file; at least one.
     pub fn parse(text: &str, overrides: &Overrides, hostname: &str) -> Result<Self, Vec<Fault>> {
-        let mut faults = fault::Faults::default();
+        let mut faults = Faults::default();
         let (raw, lines) = document::read(text, &write::known_keys(), &mut faults);
         let config = check::check(raw, overrides, hostname, &lines, &mut faults);
         if faults.is_empty() { Ok(config) } else { Err(faults.into_list()) }
@@ -302,7 +304,7 @@ impl Config {
 impl Default for Config {
     /// What an empty file means, on a host without a name.
     fn default() -> Self {
-        let mut faults = fault::Faults::default();
+        let mut faults = Faults::default();
         let lines = document::Lines::default();
         check::check(raw::RawConfig::default(), &Overrides::default(), "", &lines, &mut faults)
     }

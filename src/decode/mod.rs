@@ -289,6 +289,19 @@ pub fn decode<'a>(frame: &Frame<'a>) -> Result<Packet<'a>, SkipReason> {
     dissect(frame).map_err(|failure| failure.reason())
 }
 
+/// Sender and receiver of a frame's IP packet, the innermost that can be seen, whatever it carries.
+#[must_use]
+pub fn hosts(frame: &Frame<'_>) -> Option<(Address, Address)> {
+    match dissect(frame) {
+        Ok(packet) => Some((packet.src, packet.dst)),
+        Err(Failure::Fragment(fragment)) => Some((fragment.of.src, fragment.of.dst)),
+        Err(Failure::Skipped(_)) => {
+            let ip = network::decode(&link::decode(frame).ok()?).ok()?;
+            Some((ip.src, ip.dst))
+        }
+    }
+}
+
 /// Decodes a datagram that was put together of fragments.
 ///
 /// # Errors
@@ -489,6 +502,22 @@ mod tests {
         assert_eq!(read(&plain), (40_000, 1884, b"payl".to_vec(), 4));
         plain[25] = 3;
         assert_eq!(read(&plain), (40_000, 1884, b"payload".to_vec(), 7));
+    }
+
+    #[test]
+    fn hosts_are_known_of_any_ip_packet() {
+        let ends = Some((Address::v4([10, 0, 0, 1]), Address::v4([10, 0, 0, 2])));
+        let mut segment = ethernet(true, b"hello");
+        assert_eq!(hosts(&frame(LinkType::Ethernet, &segment)), ends);
+        // Double VLAN: the IPv4 header begins at octet 22, its protocol is at 9, its fragment offset at 6.
+        segment[22 + 9] = 1;
+        assert_eq!(decode(&frame(LinkType::Ethernet, &segment)).unwrap_err(), SkipReason::OtherTransport);
+        assert_eq!(hosts(&frame(LinkType::Ethernet, &segment)), ends);
+        segment[22 + 6] = 0x20;
+        assert_eq!(decode(&frame(LinkType::Ethernet, &segment)).unwrap_err(), SkipReason::Fragment);
+        assert_eq!(hosts(&frame(LinkType::Ethernet, &segment)), ends);
+        segment[16..18].copy_from_slice(&[8, 6]);
+        assert_eq!(hosts(&frame(LinkType::Ethernet, &segment)), None);
     }
 
     #[test]

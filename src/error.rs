@@ -21,6 +21,8 @@ pub mod sysexits {
     pub const SOFTWARE: u8 = 70;
     /// Reading or writing failed half-way.
     pub const IOERR: u8 = 74;
+    /// Not now: the service manager is to start the daemon again.
+    pub const TEMPFAIL: u8 = 75;
     /// The rights do not suffice.
     pub const NOPERM: u8 = 77;
     /// The configuration is wrong. A service manager should not start the daemon again.

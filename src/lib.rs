@@ -68,6 +68,8 @@ pub mod privileges;
 #[cfg(feature = "std")]
 pub mod publish;
 #[cfg(feature = "std")]
+pub mod sandbox;
+#[cfg(feature = "std")]
 pub mod settings;
 #[cfg(feature = "std")]
 pub mod store;

@@ -6,7 +6,8 @@
 //! and are inherited when one starts, so a drop with threads already running would leave those as they were:
 //! that is refused.
 //!
-//! One capability stays: `CAP_NET_RAW`, to open an interface again that went away and came back.
+//! In the cage ([`sandbox`](crate::sandbox)) no capability stays. Without it `CAP_NET_RAW` does, to open an interface again
+//! that went away and came back.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -19,8 +20,20 @@ use nix::unistd::{self, Gid, Uid, User};
 
 use crate::error::{ExitError, plain, sysexits};
 
-/// The only capability that is kept.
-const KEPT: Capability = Capability::CAP_NET_RAW;
+/// What is kept of the capabilities.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keep {
+    /// None at all: interfaces that went away cannot be opened again.
+    Nothing,
+    /// `CAP_NET_RAW`.
+    NetRaw,
+}
+
+impl Keep {
+    fn keeps(self, capability: Capability) -> bool {
+        self == Self::NetRaw && capability == Capability::CAP_NET_RAW
+    }
+}
 
 /// The unprivileged account that the daemon becomes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -75,7 +88,7 @@ pub struct Report {
     pub dropped_root: bool,
     /// Whether it may open interfaces (again).
     pub net_raw: bool,
-    /// Whether the bounding set is empty but for `CAP_NET_RAW`. Without `CAP_SETPCAP` it stays as it was,
+    /// Whether the bounding set holds no more than what is kept. Without `CAP_SETPCAP` it stays as it was,
     /// which matters little: `no_new_privs` stops every way to gain from it.
     pub bounded: bool,
 }
@@ -171,19 +184,19 @@ pub fn is_root() -> bool {
     Uid::effective().is_root()
 }
 
-/// Gives up every right but `CAP_NET_RAW`, for good: as root becomes `account`; as anybody drops other
+/// Gives up every right but those in `keep`, for good: as root becomes `account`; as anybody drops other
 /// capabilities, sets `no_new_privs`, and is closed to core dumps and debuggers.
 ///
 /// Without `account` a process of root's is refused. To be called before any thread is started.
 ///
 /// # Errors
 /// Something could not be given up, or is still there afterwards. The process must end.
-pub fn drop_all(account: Option<&Account>) -> Result<Report, PrivilegeError> {
+pub fn drop_all(account: Option<&Account>, keep: Keep) -> Result<Report, PrivilegeError> {
     let count = thread_count();
     if count != 1 {
         return Err(PrivilegeError::Threads { count });
     }
-    let bounded = clear_bounding_set()?;
+    let bounded = clear_bounding_set(keep)?;
     let user = match (is_root(), account) {
         (true, Some(account)) => {
             become_account(account)?;
@@ -192,20 +205,20 @@ pub fn drop_all(account: Option<&Account>) -> Result<Report, PrivilegeError> {
         (true, None) => return Err(PrivilegeError::Root { user: "root".into() }),
         (false, _) => format!("uid {}", Uid::effective()),
     };
-    let net_raw = keep_one_capability()?;
+    let net_raw = clear_capabilities(keep)?;
     step("setting no_new_privs", prctl::set_no_new_privs())?;
     step("forbidding core dumps", prctl::set_dumpable(false))?;
-    verify()?;
+    verify(keep)?;
     Ok(Report { user, dropped_root: account.is_some(), net_raw, bounded })
 }
 
-/// Drops all but [`KEPT`] from the bounding set, if that is allowed.
-fn clear_bounding_set() -> Result<bool, PrivilegeError> {
+/// Drops all but what is kept from the bounding set, if that is allowed.
+fn clear_bounding_set(keep: Keep) -> Result<bool, PrivilegeError> {
     let read = |set| capability("reading capabilities", caps::read(None, set));
     if !read(CapSet::Effective)?.contains(&Capability::CAP_SETPCAP) {
-        return Ok(read(CapSet::Bounding)?.iter().all(|cap| *cap == KEPT));
+        return Ok(read(CapSet::Bounding)?.iter().all(|cap| keep.keeps(*cap)));
     }
-    for cap in read(CapSet::Bounding)?.into_iter().filter(|cap| *cap != KEPT) {
+    for cap in read(CapSet::Bounding)?.into_iter().filter(|cap| !keep.keeps(*cap)) {
         capability("clearing the bounding set", caps::drop(None, CapSet::Bounding, cap))?;
     }
     Ok(true)
@@ -221,10 +234,10 @@ fn become_account(account: &Account) -> Result<(), PrivilegeError> {
     step("keeping capabilities", prctl::set_keepcaps(false))
 }
 
-/// Reduces all sets to [`KEPT`], where it is there at all; says whether it is.
-fn keep_one_capability() -> Result<bool, PrivilegeError> {
+/// Reduces all sets to what is kept; says whether anything is left.
+fn clear_capabilities(keep: Keep) -> Result<bool, PrivilegeError> {
     let permitted = capability("reading capabilities", caps::read(None, CapSet::Permitted))?;
-    let kept: HashSet<_> = permitted.into_iter().filter(|cap| *cap == KEPT).collect();
+    let kept: HashSet<_> = permitted.into_iter().filter(|cap| keep.keeps(*cap)).collect();
     // Ambient first, as it may not exceed the others; effective before permitted for the same reason.
     for set in [CapSet::Ambient, CapSet::Inheritable] {
         capability("clearing capabilities", caps::clear(None, set))?;
@@ -236,11 +249,11 @@ fn keep_one_capability() -> Result<bool, PrivilegeError> {
 }
 
 /// Looks at what is left, and tries to become root again.
-fn verify() -> Result<(), PrivilegeError> {
+fn verify(keep: Keep) -> Result<(), PrivilegeError> {
     let left = |what| Err(PrivilegeError::Left { what });
     for set in [CapSet::Permitted, CapSet::Effective, CapSet::Inheritable, CapSet::Ambient] {
         let rest = capability("reading capabilities", caps::read(None, set))?;
-        if rest.iter().any(|cap| *cap != KEPT) {
+        if rest.iter().any(|cap| !keep.keeps(*cap)) {
             return left("capabilities");
         }
     }
@@ -294,7 +307,7 @@ mod tests {
     fn dropping_beside_other_threads_is_refused() {
         let (stop, wait) = std::sync::mpsc::channel::<()>();
         let other = std::thread::spawn(move || wait.recv());
-        assert!(matches!(drop_all(None), Err(PrivilegeError::Threads { count: 2.. })));
+        assert!(matches!(drop_all(None, Keep::NetRaw), Err(PrivilegeError::Threads { count: 2.. })));
         drop(stop);
         assert!(other.join().expect("no panic").is_err());
     }

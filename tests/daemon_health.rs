@@ -18,17 +18,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use publish_support::{Broker, free_port, mosquitto};
-use support::namespace::in_namespace;
+use support::namespace::{in_namespace, ip};
 use support::program::{Daemon, open_folder, picket, wait_until};
 
 /// How long anything may take.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// Writes a configuration for `lo` with everything in `folder`.
+/// Writes a configuration for `lo`, with everything in `folder`.
 fn configuration(folder: &Path, broker: &str, model: &str) -> PathBuf {
+    configuration_for("lo", folder, broker, model)
+}
+
+/// Writes a configuration for `interface`.
+fn configuration_for(interface: &str, folder: &Path, broker: &str, model: &str) -> PathBuf {
     let config = folder.join("picket.toml");
     let text = format!(
-        "[sensor]\nname = \"health\"\n[capture]\ninterfaces = [\"lo\"]\nbuffer-mib = 8\nuser = \"nobody\"\n\
+        "[sensor]\nname = \"health\"\n[capture]\ninterfaces = [{interface:?}]\nbuffer-mib = 8\nuser = \"nobody\"\n\
          [model]\npath = {model:?}\n[store]\npath = {:?}\n[publish]\nbroker = {broker:?}\n[status]\nsocket = {:?}\n",
         folder.join("store"),
         folder.join("run/picket.sock"),
@@ -109,6 +114,43 @@ fn with_a_broken_model_the_rules_go_on() {
         let said = wait_for_status(&mut daemon, &config, &log, "model degraded: ");
         assert!(said.contains("broken.onnx") && said.contains("broker     off\n"), "{said}");
         expect_detection(&config);
+        assert!(daemon.stop().success());
+    });
+}
+
+#[test]
+fn in_the_cage_an_interface_that_comes_back_needs_a_new_start() {
+    in_namespace("in_the_cage_an_interface_that_comes_back_needs_a_new_start", || {
+        ip("link add veth0 type veth peer name veth1");
+        ip("link set veth0 up");
+        ip("link set veth1 up");
+        let folder = open_folder();
+        let config = configuration_for("veth0", folder.path(), "", "");
+        let log = folder.path().join("log");
+        let mut daemon = Daemon::start(&config, &log);
+        let said = wait_for_status(&mut daemon, &config, &log, "capture ok");
+        assert!(said.contains("sandbox    ok\n"), "{said}");
+        ip("link delete veth0");
+        wait_for_status(&mut daemon, &config, &log, "capture blind: veth0: no such interface");
+        ip("link add veth0 type veth peer name veth1");
+        ip("link set veth0 up");
+        ip("link set veth1 up");
+        assert_eq!(daemon.ended("it does not end by itself").code(), Some(75));
+        let said = fs::read_to_string(&log).unwrap();
+        assert!(said.contains("veth0 is back, and the right to open it was given up"), "{said}");
+
+        // A new start sees it; without the cage none is needed.
+        let text = fs::read_to_string(&config).unwrap() + "[sandbox]\nenabled = false\n";
+        fs::write(&config, text).unwrap();
+        let mut daemon = Daemon::start(&config, &log);
+        let said = wait_for_status(&mut daemon, &config, &log, "capture ok");
+        assert!(said.contains("sandbox    off\n"), "{said}");
+        ip("link delete veth0");
+        wait_for_status(&mut daemon, &config, &log, "capture blind: veth0: no such interface");
+        ip("link add veth0 type veth peer name veth1");
+        ip("link set veth0 up");
+        ip("link set veth1 up");
+        wait_for_status(&mut daemon, &config, &log, "capture ok");
         assert!(daemon.stop().success());
     });
 }

@@ -6,7 +6,7 @@
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
-use picket::privileges::{self, Account, Report};
+use picket::privileges::{self, Account, Keep, Report};
 
 const CHILD: &str = "PICKET_TEST_DROP";
 /// The user id of `nobody` on Debian; any that is not root's would do.
@@ -74,7 +74,7 @@ fn child_of_root() {
     let folder = std::env::temp_dir().join("state/picket");
     let account = Account::find("nobody").expect("every system has nobody");
     account.own(&folder).expect("root makes folders");
-    let report = privileges::drop_all(Some(&account)).expect("root drops its rights");
+    let report = privileges::drop_all(Some(&account), Keep::NetRaw).expect("root drops its rights");
 
     let kept = before[1] & NET_RAW;
     assert_eq!(
@@ -98,7 +98,7 @@ fn child_of_root() {
 }
 
 fn child_of_user() {
-    let report = privileges::drop_all(None).expect("nothing is in the way");
+    let report = privileges::drop_all(None, Keep::NetRaw).expect("nothing is in the way");
     assert!(!report.dropped_root);
     assert_eq!(status("NoNewPrivs"), "1");
     assert!(!nix::sys::prctl::get_dumpable().expect("prctl works"), "no core dump");

@@ -37,6 +37,9 @@ pub enum BlindReason {
     /// It exists and is switched off.
     #[error("interface is down")]
     Down,
+    /// It is back, but the right to open it was given up: only a new start sees it again.
+    #[error("interface is back and may not be opened again")]
+    NoRights,
     /// It could not be read or reopened: libpcap's message.
     #[error("{0}")]
     Failed(String),
@@ -236,6 +239,7 @@ impl Interface {
             Err(CaptureError::Interface { reason, .. }) => {
                 self.close(BlindReason::Failed(reason), now);
             }
+            Err(CaptureError::NoPermission { .. }) => self.close(BlindReason::NoRights, now),
             Err(error) => self.close(BlindReason::Failed(error.to_string()), now),
         }
     }

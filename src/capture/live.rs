@@ -9,8 +9,8 @@
 //! loopback frame is skipped. libpcap would do either by itself, but only for a device called `lo`.
 //!
 //! An interface that is deleted, renamed or switched off becomes [`State::Blind`](super::State::Blind), the
-//! others go on. It is looked for every second, by name, and reopened when it is back, which needs
-//! `CAP_NET_RAW` still.
+//! others go on. It is looked for every second, by name, and reopened when it is back. Where `CAP_NET_RAW` was
+//! given up since, it stays blind for that reason ([`BlindReason::NoRights`](super::BlindReason::NoRights)).
 
 use std::io;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -42,7 +42,7 @@ fn describe(document: &serde_json::Value) -> String {
     for key in ["sensor", "version", "model", "since"] {
         lines += &format!("{key:<10} {}\n", text(&document[key]));
     }
-    for part in ["capture", "model", "store", "broker"] {
+    for part in ["capture", "model", "store", "broker", "sandbox"] {
         let part_health = &document["health"][part];
         let reason = part_health["reason"].as_str().map(|reason| format!(": {}", escape(reason.as_bytes())));
         lines += &format!("{part:<10} {}{}\n", text(&part_health["state"]), reason.unwrap_or_default());

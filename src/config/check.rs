@@ -61,6 +61,7 @@ pub(super) fn check(
             update_every: check.duration("alert.update-every", raw.alert.update_every, 10, SECOND, HOUR),
             close_after: check.duration("alert.close-after", raw.alert.close_after, 60, SECOND, DAY),
         },
+        sandbox: check.switch("sandbox.enabled", raw.sandbox.enabled, true),
         store: check.store(raw.store),
         publish: check.publish(raw.publish, overrides.broker.as_deref()),
         status_socket: check.socket(raw.status.socket),

@@ -43,6 +43,7 @@ pub struct Config {
     rules: Rules,
     model: Model,
     alert: Alerting,
+    sandbox: bool,
     store: Store,
     publish: Publish,
     status_socket: Option<PathBuf>,
@@ -286,6 +287,12 @@ impl Config {
     #[must_use]
     pub fn publish(&self) -> &Publish {
         &self.publish
+    }
+
+    /// Whether the daemon locks itself in, see [`crate::sandbox`].
+    #[must_use]
+    pub const fn sandbox(&self) -> bool {
+        self.sandbox
     }
 
     /// The socket that `picket status` asks; `None` when there is to be none.

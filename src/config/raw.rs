@@ -88,6 +88,7 @@ section! {
         rules: RawRules,
         model: RawModel,
         alert: RawAlert,
+        sandbox: RawSandbox,
         store: RawStore,
         publish: RawPublish,
         status: RawStatus,
@@ -174,6 +175,11 @@ section! {
 section! {
     /// `[alert]`
     RawAlert { update_every: Setting<String>, close_after: Setting<String> }
+}
+
+section! {
+    /// `[sandbox]`
+    RawSandbox { enabled: Setting<bool> }
 }
 
 section! {

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::raw::{
     RawAlert, RawBruteforce, RawCapture, RawConfig, RawConnectFlood, RawFlow, RawLog, RawMalformed, RawModel,
-    RawMqtt, RawPublish, RawPublishFlood, RawRules, RawSensor, RawSlowDos, RawStatus, RawStore, RawTcpScan,
-    Setting, Size,
+    RawMqtt, RawPublish, RawPublishFlood, RawRules, RawSandbox, RawSensor, RawSlowDos, RawStatus, RawStore,
+    RawTcpScan, Setting, Size,
 };
 use super::value::{write_bytes, write_duration};
 use super::{Capture, Config, OnMissing, Protocol, Publish, Rules};
@@ -46,6 +46,7 @@ fn written(config: &Config) -> RawConfig {
             update_every: given(write_duration(config.alert.update_every)),
             close_after: given(write_duration(config.alert.close_after)),
         },
+        sandbox: RawSandbox { enabled: given(config.sandbox) },
         store: RawStore {
             path: optional(Some(&config.store.path)),
             byte_budget: given(Size::Text(write_bytes(config.store.byte_budget))),

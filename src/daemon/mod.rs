@@ -20,10 +20,11 @@ use crate::config::{Config, Interface, OnMissing, advice};
 use crate::detect::scorer::NoModel;
 use crate::error::{ExitError, sysexits};
 use crate::model::OnnxScorer;
-use crate::privileges::{self, Account};
+use crate::privileges::{self, Account, Keep};
 use crate::publish::delivery::{Delivery, DeliveryError};
 use crate::publish::payload::Identity;
 use crate::publish::status::{Board, Condition, Part};
+use crate::sandbox::{self, Reach};
 use crate::settings;
 use crate::store::socket::Server;
 use crate::store::{Store, StoreConfig, StoreError};
@@ -52,7 +53,7 @@ pub fn run(config: &Config) -> Result<(), ExitError> {
     for advice in advice(config, None).iter().filter(|advice| advice.key != "model.path") {
         log::warn!("{advice}");
     }
-    give_up_rights(config)?;
+    let sandbox_health = give_up_rights(config)?;
 
     let since = now();
     let label = model.as_ref().map(|model| format!("{}@{}", model.info().name, model.info().version));
@@ -60,7 +61,10 @@ pub fn run(config: &Config) -> Result<(), ExitError> {
     let store_config = StoreConfig { byte_budget: config.store().byte_budget };
     let (store, report) = Store::open(&config.store().path, store_config, &identity, since)?;
     let board = Board::new(config.sensor().clone(), label, since);
-    board.post(|health| health.model = model_health);
+    board.post(|health| {
+        health.model = model_health;
+        health.sandbox = sandbox_health;
+    });
 
     let own = OwnClients::default();
     let announce = own.clone();
@@ -144,19 +148,39 @@ fn load_model(config: &Config) -> Result<(Option<OnnxScorer>, Part), ExitError> 
     }
 }
 
-fn give_up_rights(config: &Config) -> Result<(), ExitError> {
+/// Becomes the unprivileged user, and goes into the cage unless that is switched off. Says what the health says of it.
+fn give_up_rights(config: &Config) -> Result<Part, ExitError> {
+    let folders = [Some(config.store().path.as_path()), config.status_socket().and_then(Path::parent)];
+    let keep = if config.sandbox() { Keep::Nothing } else { Keep::NetRaw };
     let report = if privileges::is_root() {
         let account = Account::find(&config.capture().user)?;
-        account.own(&config.store().path)?;
-        if let Some(folder) = config.status_socket().and_then(|path| path.parent()) {
+        for folder in folders.into_iter().flatten() {
             account.own(folder)?;
         }
-        privileges::drop_all(Some(&account))?
+        privileges::drop_all(Some(&account), keep)?
     } else {
-        privileges::drop_all(None)?
+        privileges::drop_all(None, keep)?
     };
     log::info!("{report}");
-    Ok(())
+    if !config.sandbox() {
+        return Ok(Part::plain(Condition::Off));
+    }
+    let mut reach = Reach::of_daemon();
+    for folder in folders.into_iter().flatten() {
+        // The cage can only allow what exists. Whoever uses the folder later says what is wrong with it.
+        let _ = std::fs::create_dir_all(folder);
+        reach.write.push(folder.to_owned());
+    }
+    Ok(match sandbox::enter(&reach) {
+        Ok(report) => {
+            log::info!("sandbox: {report}");
+            report.part()
+        }
+        Err(error) => {
+            log::warn!("no sandbox: {error}");
+            Part::because(Condition::Degraded, error.to_string())
+        }
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "the start of the daemon is dated for people")]

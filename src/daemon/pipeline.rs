@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::metric::EngineCounters;
 use super::sessions::Sessions;
 use crate::alert::Alert;
-use crate::capture::{Event, FrameSource as _, InterfaceStatus, LiveSource, State};
+use crate::capture::{BlindReason, Event, FrameSource as _, InterfaceStatus, LiveSource, State};
 use crate::detect::scorer::Scorer;
 use crate::engine::{Engine, Settings, Sink};
 use crate::error::{ExitError, sysexits};
@@ -97,6 +97,16 @@ impl Pipeline {
                 sessions.keep(&engine, now);
             }
             self.post_capture_health();
+            if let Some(name) = self.may_not_reopen() {
+                if let Some(sessions) = &mut self.sessions {
+                    sessions.save(&engine, now);
+                }
+                engine.stop(&mut self.intake);
+                let message = format!("run: {name} is back, and the right to open it was given up");
+                return Err(ExitError::new(sysexits::TEMPFAIL, message).hint(
+                    "start the daemon again, as a service manager does, or set sandbox.enabled = false",
+                ));
+            }
             if !delivery.is_alive() {
                 return Err(ExitError::new(sysexits::SOFTWARE, "run: the delivery thread has ended")
                     .hint("see the log; the service manager should start the daemon again"));
@@ -115,6 +125,14 @@ impl Pipeline {
         }
         engine.stop(&mut self.intake);
         Ok(())
+    }
+
+    /// An interface that only a new start will see again.
+    fn may_not_reopen(&self) -> Option<String> {
+        let lost = |status: &&InterfaceStatus| {
+            matches!(status.state, State::Blind { reason: BlindReason::NoRights, .. })
+        };
+        self.source.status().find(lost).map(|status| status.name.clone())
     }
 
     fn post_capture_health(&self) {
@@ -186,7 +204,7 @@ impl Duties {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::{BlindReason, Counters};
+    use crate::capture::Counters;
 
     fn interface(name: &str, state: State) -> InterfaceStatus {
         InterfaceStatus { name: name.to_owned(), state, counters: Counters::default(), recoveries: 0 }

@@ -84,12 +84,20 @@ pub struct Health {
     pub store: Part,
     /// The management broker.
     pub broker: Part,
+    /// The cage the daemon is in.
+    pub sandbox: Part,
 }
 
 impl Default for Health {
     fn default() -> Self {
         let starting = || Part::plain(Condition::Starting);
-        Self { capture: starting(), model: starting(), store: starting(), broker: starting() }
+        Self {
+            capture: starting(),
+            model: starting(),
+            store: starting(),
+            broker: starting(),
+            sandbox: starting(),
+        }
     }
 }
 
@@ -235,7 +243,7 @@ mod tests {
             head.replace("ONLINE", "true")
                 + concat!(
                     r#"{"capture":{"state":"blind","reason":"lo is down"},"model":{"state":"ok","reason":null},"#,
-                    r#""store":{"state":"starting","reason":null},"broker":{"state":"starting","reason":null}}}"#
+                    r#""store":{"state":"starting","reason":null},"broker":{"state":"starting","reason":null},"sandbox":{"state":"starting","reason":null}}}"#
                 )
         );
         assert_eq!(board.offline().to_json(), head.replace("ONLINE", "false") + "null}");

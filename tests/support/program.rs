@@ -118,12 +118,18 @@ impl Daemon {
         assert!(self.is_running(), "the daemon had ended by itself");
         let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        self.ended("it does not end on SIGTERM")
+    }
+
+    /// Waits for its end and gives its status.
+    #[track_caller]
+    pub fn ended(mut self, or_else: &str) -> ExitStatus {
         let started = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(started.elapsed() < Duration::from_secs(10), "it does not end on SIGTERM");
+            assert!(started.elapsed() < Duration::from_secs(10), "{or_else}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -31,7 +31,7 @@ fn decoding(criterion: &mut Criterion) {
         ("vlan ipv6", LinkType::Ethernet, &v6),
         ("raw ipv4", LinkType::RawIp, &v4[14..]),
     ] {
-        let frame = Frame { ts: Timestamp::ZERO, link, wire_len: 0, data };
+        let frame = Frame { ts: Timestamp::ZERO, nanos: 0, link, wire_len: 0, data };
         assert!(decode(&frame).is_ok(), "{name} has to be decoded for the figure to mean anything");
         group.bench_function(name, |bencher| bencher.iter(|| decode(black_box(&frame)).is_ok()));
     }

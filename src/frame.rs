@@ -48,6 +48,8 @@ impl LinkType {
 pub struct Frame<'a> {
     /// When it was captured, by the capture's clock.
     pub ts: Timestamp,
+    /// Nanoseconds beyond `ts`, 0 to 999; 0 where the capture is not so fine.
+    pub nanos: u16,
     /// What its first octets are.
     pub link: LinkType,
     /// Its length on the wire in octets; more than `data` holds when the snaplen cut it.

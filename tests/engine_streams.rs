@@ -165,7 +165,8 @@ fn feed(frames: &[(LinkType, u64, u32, Vec<u8>)]) {
     let mut engine = Engine::new(Settings::default(), memory.lend(), NoModel);
     let mut alerts = Alerts::default();
     for (link, at, wire_len, data) in frames {
-        let frame = Frame { ts: Timestamp::from_micros(*at), link: *link, wire_len: *wire_len, data };
+        let frame =
+            Frame { ts: Timestamp::from_micros(*at), nanos: 0, link: *link, wire_len: *wire_len, data };
         engine.on_frame(&frame, &mut alerts);
     }
     engine.finish(&mut alerts);

@@ -11,7 +11,7 @@ pub fn holds(input: &[u8]) {
     let links = [0, 1, 12, 101, 113, 276, 147, 9, 51, 104];
     let number = links[usize::from(*link) % links.len()];
     let wire_len = u32::try_from(data.len()).unwrap_or(u32::MAX).saturating_add(u32::from(*cut));
-    let frame = Frame { ts: Timestamp::ZERO, link: LinkType::from_number(number), wire_len, data };
+    let frame = Frame { ts: Timestamp::ZERO, nanos: 0, link: LinkType::from_number(number), wire_len, data };
     let (payload, wire_payload_len) = match dissect(&frame) {
         Ok(packet) => {
             let (payload, wire_payload_len) = match packet.transport {

@@ -118,7 +118,7 @@ fn run(mut input: &[u8]) -> (Watch, Stats) {
             Happening::Frames(link, all) => {
                 for data in &all {
                     let wire_len = u32::try_from(data.len()).unwrap_or(u32::MAX);
-                    engine.on_frame(&Frame { ts, link, wire_len, data }, &mut watch);
+                    engine.on_frame(&Frame { ts, nanos: 0, link, wire_len, data }, &mut watch);
                     frames += 1;
                 }
             }

@@ -252,8 +252,8 @@ impl FileSource {
     /// What [`Advance::Frame`] is about.
     #[inline]
     pub(super) fn frame(&self, found: Found) -> Frame<'_> {
-        let Found { ts, link, wire_len, place, len, .. } = found;
-        Frame { ts, link, wire_len, data: self.reader.octets(place, len) }
+        let Found { ts, nanos, link, wire_len, place, len, .. } = found;
+        Frame { ts, nanos, link, wire_len, data: self.reader.octets(place, len) }
     }
 
     /// Goes on to the next thing.

@@ -189,7 +189,7 @@ impl Interface {
     /// The frame read ahead.
     pub(super) fn head(&self) -> Option<Frame<'_>> {
         let head = self.head.as_ref()?;
-        Some(Frame { ts: head.ts, link: head.link, wire_len: head.wire_len, data: &self.buffer })
+        Some(Frame { ts: head.ts, nanos: 0, link: head.link, wire_len: head.wire_len, data: &self.buffer })
     }
 
     /// Forgets the frame read ahead.

@@ -6,8 +6,8 @@
 //! reads a clock.
 //!
 //! **Timestamps** are for a file what the file says, live the host's real-time clock at the moment the kernel
-//! saw the frame (so they step when that clock is set). They are microseconds; finer ones are cut down,
-//! which loses nothing that [`Timestamp`] could hold.
+//! saw the frame (so they step when that clock is set). They are microseconds; what a file has beyond them is in
+//! [`Frame::nanos`], for whoever wants to be as exact as other programs.
 //!
 //! **Loopback.** The kernel shows each frame on a loopback device twice, on its way out and on its way
 //! in. Only the incoming copy is counted; see [`live`] and [`file`](mod@file) for how.

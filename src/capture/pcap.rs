@@ -146,6 +146,7 @@ impl Pcap {
             self.last = Some(secs);
             return Ok(Step::Frame(Found {
                 ts: self.timestamp(secs, fraction),
+                nanos: self.nanos(fraction),
                 link: self.link,
                 number: self.number,
                 wire_len: wire.max(kept),
@@ -168,6 +169,12 @@ impl Pcap {
     fn timestamp(&self, secs: u32, fraction: u32) -> Timestamp {
         let micros = if self.variant.nanoseconds { fraction / 1000 } else { fraction };
         Timestamp::from_micros(u64::from(secs) * 1_000_000 + u64::from(micros))
+    }
+
+    /// What [`Self::timestamp`] leaves over.
+    #[inline]
+    fn nanos(&self, fraction: u32) -> u16 {
+        if self.variant.nanoseconds { u16::try_from(fraction % 1000).unwrap_or(0) } else { 0 }
     }
 
     /// Looks at the first two records, and changes to another length of their headers where only that makes sense.

@@ -67,6 +67,20 @@ impl Scale {
             Self::Zero => 0,
         }
     }
+
+    /// The nanoseconds that [`Self::micros`] leaves over.
+    #[inline]
+    fn nanos(self, units: u64) -> u16 {
+        let nanos = match self {
+            Self::Times(_) | Self::Zero => return 0,
+            Self::Over(divisor) => u128::from(units % divisor) * 1000 / u128::from(divisor),
+            Self::Shift(power) => {
+                let nanos = u128::from(units) * 1_000_000_000;
+                nanos.checked_shr(power).unwrap_or(0) % 1000
+            }
+        };
+        u16::try_from(nanos).unwrap_or(0)
+    }
 }
 
 /// What an interface description block says, and the latest statistics of that interface.
@@ -213,10 +227,12 @@ impl Pcapng {
             [[h0, h1, h2, h3], [l0, l1, l2, l3], [k0, k1, k2, k3], [w0, w1, w2, w3]]
                 .map(|field| self.order.u32(field));
         let interface = self.interfaces.get(size(interface))?;
-        let micros = interface.scale.micros(u64::from(high) << 32 | u64::from(low));
+        let units = u64::from(high) << 32 | u64::from(low);
+        let micros = interface.scale.micros(units);
         let len = size(kept);
         (len <= data.len()).then_some(Found {
             ts: Timestamp::from_micros(later(micros, interface.offset)),
+            nanos: interface.scale.nanos(units),
             link: interface.link,
             number: interface.number,
             wire_len: wire.max(kept),
@@ -234,6 +250,7 @@ impl Pcapng {
         let snaplen = if interface.snaplen == 0 { u32::MAX } else { interface.snaplen };
         Some(Found {
             ts: self.last,
+            nanos: 0,
             link: interface.link,
             number: interface.number,
             wire_len: wire,

@@ -225,3 +225,19 @@ fn interfaces_beyond_the_limit_are_not_remembered() {
     let (frames, _, losses) = read(&parts);
     assert_eq!((frames.len(), losses.invalid), (1, 1));
 }
+
+#[test]
+fn what_is_finer_than_microseconds_is_kept_beside_them() {
+    for (resolution, units, expected) in [
+        (9, 1_700_000_000_123_456_789, (1_700_000_000_123_456, 789)),
+        (8, 170_000_000_012_345_678, (1_700_000_000_123_456, 780)),
+        (6, 1_700_000_000_123_456, (1_700_000_000_123_456, 0)),
+        (12, 123_456_789_012, (123_456, 789)),
+        (0x80 | 1, 3, (1_500_000, 0)),
+        (0x80 | 30, 1, (0, 0)),
+        (0x80 | 28, 1, (0, 3)),
+    ] {
+        let scale = Scale::of(resolution);
+        assert_eq!((scale.micros(units), scale.nanos(units)), expected, "{resolution}");
+    }
+}

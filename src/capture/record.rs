@@ -29,6 +29,8 @@ impl Order {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
     pub(super) ts: Timestamp,
+    /// Nanoseconds beyond `ts`.
+    pub(super) nanos: u16,
     pub(super) link: LinkType,
     /// The `LINKTYPE_` value behind `link`.
     pub(super) number: u16,

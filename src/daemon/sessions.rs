@@ -211,7 +211,7 @@ mod tests {
     fn run(engine: &mut Engine<'_, NoModel>, frames: &[(Timestamp, Vec<u8>)], sink: &mut Packets) {
         for (ts, data) in frames {
             let wire_len = u32::try_from(data.len()).unwrap();
-            engine.on_frame(&Frame { ts: *ts, link: LinkType::RawIp, wire_len, data }, sink);
+            engine.on_frame(&Frame { ts: *ts, nanos: 0, link: LinkType::RawIp, wire_len, data }, sink);
         }
     }
 

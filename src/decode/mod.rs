@@ -398,7 +398,7 @@ mod tests {
     use etherparse::PacketBuilder;
 
     fn frame(link: LinkType, data: &[u8]) -> Frame<'_> {
-        Frame { ts: Timestamp::ZERO, link, wire_len: u32::try_from(data.len()).unwrap(), data }
+        Frame { ts: Timestamp::ZERO, nanos: 0, link, wire_len: u32::try_from(data.len()).unwrap(), data }
     }
 
     fn ethernet(vlan: bool, payload: &[u8]) -> Vec<u8> {

@@ -115,7 +115,13 @@ mod tests {
     }
 
     fn read(link: LinkType, data: &[u8]) -> Result<Packet<'_>, SkipReason> {
-        decode(&Frame { ts: Timestamp::ZERO, link, wire_len: u32::try_from(data.len()).unwrap(), data })
+        decode(&Frame {
+            ts: Timestamp::ZERO,
+            nanos: 0,
+            link,
+            wire_len: u32::try_from(data.len()).unwrap(),
+            data,
+        })
     }
 
     #[track_caller]
@@ -235,7 +241,13 @@ mod tests {
         v6[6] = 0;
         v6.splice(40..40, [6, 0, 0xc2, 4, 0, 1, 0x11, 0x88]);
         for data in [v4, v6] {
-            let frame = Frame { ts: Timestamp::ZERO, link: LinkType::RawIp, wire_len: 100_000, data: &data };
+            let frame = Frame {
+                ts: Timestamp::ZERO,
+                nanos: 0,
+                link: LinkType::RawIp,
+                wire_len: 100_000,
+                data: &data,
+            };
             let packet = decode(&frame).unwrap();
             let Transport::Tcp(segment) = packet.transport else { panic!("not TCP") };
             assert_eq!(segment.payload, b"hello");

@@ -123,6 +123,7 @@ impl Capture {
     pub fn iter(&self) -> impl Iterator<Item = Frame<'_>> {
         self.frames.iter().map(|(at, data)| Frame {
             ts: Timestamp::from_micros(*at),
+            nanos: 0,
             link: LinkType::Ethernet,
             wire_len: data.len() as u32,
             data,

@@ -127,7 +127,7 @@ pub extern "C" fn _start() -> ! {
     let mut engine = Engine::new(Settings::default(), memory, NoModel);
     let data: &[u8] = black_box(&[0; 60]);
     let frame =
-        Frame { ts: Timestamp::from_secs(1), link: LinkType::from_number(black_box(1)), wire_len: 60, data };
+        Frame { ts: Timestamp::from_secs(1), nanos: 0, link: LinkType::from_number(black_box(1)), wire_len: 60, data };
     engine.on_frame(&frame, &mut Everything);
     engine.on_tick(black_box(Timestamp::from_secs(9)), &mut Everything);
     engine.finish(&mut Everything);

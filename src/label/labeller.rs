@@ -219,7 +219,13 @@ mod tests {
 
     fn frame(seconds: f64, data: &[u8]) -> Frame<'_> {
         let ts = Timestamp::from_micros((seconds * 1e6) as u64);
-        Frame { ts, link: LinkType::Ethernet, wire_len: u32::try_from(data.len()).expect("short"), data }
+        Frame {
+            ts,
+            nanos: 0,
+            link: LinkType::Ethernet,
+            wire_len: u32::try_from(data.len()).expect("short"),
+            data,
+        }
     }
 
     fn labels(text: &str) -> Labels {

@@ -33,6 +33,11 @@ lint: deps ## Check format, clippy, shell scripts and, where installed, dependen
 bench: deps ## Run the benchmarks
 	$(CARGO) bench --locked
 
+.PHONY: corpus
+corpus: ## Make labelled traffic in lab-data/corpus (root; 20 minutes, with QUICK=1 five)
+	@scripts/install-deps.sh --lab
+	@scripts/corpus.sh $(if $(QUICK),--quick)
+
 .PHONY: model
 model: ## Train models/default.onnx again (see models/README.md)
 	@scripts/install-deps.sh --model

@@ -2,7 +2,8 @@
 # Installs the Debian packages that building, tests and demo need, if they are missing. Does nothing, and
 # needs no rights, when all are there. As root directly, else through sudo.
 #
-# With --model also what training needs.
+# With --model also what training needs. With --lab also the client library for Python that some devices of the
+# laboratory use, in lab-data/venv; without network or Python the laboratory goes on without it, and says so.
 set -eu
 
 # The package of each thing that is needed. A thing is a program in the path or a file.
@@ -25,11 +26,31 @@ need mosquitto-clients mosquitto_sub
 need tcpdump tcpdump
 need iproute2 ip
 need python3 python3
-if [ "${1-}" = --model ] && ! python3 -c 'import ensurepip' 2>/dev/null; then
+if [ -n "${1-}" ] && ! python3 -c 'import ensurepip' 2>/dev/null; then
     missing+=(python3-venv)
 fi
 
+# Python's paho for the laboratory, with its hash.
+client_stacks() {
+    local here venv
+    here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+    venv=$here/lab-data/venv
+    if [ -x "$venv/bin/python" ] && "$venv/bin/python" -c 'import paho.mqtt' 2>/dev/null; then
+        return
+    fi
+    mkdir -p "$here/lab-data"
+    if ! { python3 -m venv "$venv" &&
+        "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes \
+            -r "$here/lab/devices/requirements.txt"; }; then
+        rm -rf "$venv"
+        echo "no paho for Python: the laboratory goes on without it" >&2
+    fi
+}
+
 if [ "${#missing[@]}" -eq 0 ]; then
+    if [ "${1-}" = --lab ]; then
+        client_stacks
+    fi
     exit 0
 fi
 if ! command -v apt-get >/dev/null; then
@@ -60,3 +81,6 @@ case " ${missing[*]} " in
         fi
         ;;
 esac
+if [ "${1-}" = --lab ]; then
+    client_stacks
+fi

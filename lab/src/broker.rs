@@ -35,6 +35,19 @@ impl Broker {
     /// # Errors
     /// If mosquitto is not installed or does not come up; its last words are in the message.
     pub fn start(address: SocketAddr, users: &[Credentials], host: &Host) -> Result<Self, LabError> {
+        Self::start_with_acl(address, users, "", host)
+    }
+
+    /// The same with the text of an ACL file, which is not used if it is empty.
+    ///
+    /// # Errors
+    /// See [`Broker::start`].
+    pub fn start_with_acl(
+        address: SocketAddr,
+        users: &[Credentials],
+        acl: &str,
+        host: &Host,
+    ) -> Result<Self, LabError> {
         let dir = tempfile::Builder::new()
             .prefix("picket-lab-broker-")
             .tempdir()
@@ -52,6 +65,11 @@ impl Broker {
             let file = dir.path().join("users");
             write_users(&file, users)?;
             writeln!(config, "password_file {}", file.display()).expect("writing to a string");
+        }
+        if !acl.is_empty() {
+            let file = dir.path().join("acl");
+            fs::write(&file, acl).map_err(LabError::io(file.display().to_string()))?;
+            writeln!(config, "acl_file {}", file.display()).expect("writing to a string");
         }
         let path = dir.path().join("mosquitto.conf");
         fs::write(&path, config).map_err(LabError::io(path.display().to_string()))?;

@@ -105,7 +105,7 @@ struct Benign {
     /// Devices
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..=240))]
     devices: u16,
-    /// Kinds of devices, taken in turn; all but misconfigured by default
+    /// Kinds of devices, taken in turn; by default all that a password does not have to refuse
     #[arg(long, value_enum)]
     profile: Vec<Profile>,
     /// All devices behind one source address
@@ -196,8 +196,7 @@ impl Benign {
     fn run(&self, stop: &Stop) -> Result<(), LabError> {
         let target = Target::check(self.common.broker)?;
         let credentials = self.common.credentials()?;
-        let ordinary: Vec<_> =
-            Profile::ALL.into_iter().filter(|kind| *kind != Profile::Misconfigured).collect();
+        let ordinary: Vec<_> = Profile::ALL.into_iter().filter(|kind| !kind.needs_passwords()).collect();
         let profiles = if self.profile.is_empty() { &ordinary } else { &self.profile };
         let mut random = Random::new(self.common.seed);
         let mut devices =
@@ -212,7 +211,8 @@ impl Benign {
         }
         eprintln!("picket-lab: {} devices at {} for {} s", self.devices, self.common.broker, self.secs);
         let mut summary = Summary::new(self.common.seed, self.common.broker);
-        summary.benign = fleet::run(&devices, target, &stop.within(Duration::from_secs(self.secs.into())));
+        summary.benign =
+            fleet::run(&devices, target, &[], &stop.within(Duration::from_secs(self.secs.into())));
         let published: u64 = summary.benign.iter().map(|report| report.tally.published).sum();
         eprintln!("picket-lab: the devices published {published} messages");
         summary.write(self.common.summary.as_deref())

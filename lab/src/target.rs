@@ -61,6 +61,18 @@ impl Target {
             .map_or(self.0.ip(), |local| local.ip())
     }
 
+    /// A multicast group, to look for neighbours, if the target is in a sandbox: what is sent to a group stays in
+    /// the namespaces of this sandbox. On loopback it might leave the machine, and there is none.
+    #[must_use]
+    pub fn group(self, group: Ipv4Addr, port: u16) -> Option<SocketAddr> {
+        match self.0.ip() {
+            IpAddr::V4(own) if in_sandbox_net(own) && group.is_multicast() => {
+                Some(SocketAddr::new(group.into(), port))
+            }
+            _ => None,
+        }
+    }
+
     /// The same host at another port: what a scan needs.
     #[must_use]
     pub const fn at_port(self, port: u16) -> Self {

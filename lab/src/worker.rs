@@ -1,7 +1,7 @@
 //! The part that runs on a host: devices and at most one attack, started by the scenario with a plan in a file.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::attack::Place;
-use crate::benign::fleet;
 use crate::benign::profile::Device;
+use crate::benign::{fleet, pages};
 use crate::episode::{Episode, Summary, unix};
 use crate::error::LabError;
 use crate::scenario::plan::AttackPlan;
@@ -30,6 +30,10 @@ pub struct Work {
     pub seed: u64,
     /// The devices.
     pub devices: Vec<Device>,
+    /// Hosts of the network that have nothing to do with MQTT.
+    pub neighbours: Vec<IpAddr>,
+    /// Addresses at which this host serves pages.
+    pub serves: Vec<IpAddr>,
     /// The attack.
     pub attack: Option<AttackPlan>,
 }
@@ -63,7 +67,8 @@ impl Work {
                 let stop = stop.clone();
                 scope.spawn(move || attack(plan, target, begin, &stop))
             });
-            summary.benign = fleet::run(&self.devices, target, &stop);
+            scope.spawn(|| pages::serve(&self.serves, &stop));
+            summary.benign = fleet::run(&self.devices, target, &self.neighbours, &stop);
             let episode = attack.and_then(|thread| thread.join().expect("an attack ends without a panic"));
             summary.episodes.extend(episode);
         });

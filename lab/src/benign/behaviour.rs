@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::profile::{Device, Profile};
+use super::topics;
 use crate::random::Random;
 
 /// A message to publish.
@@ -34,46 +35,96 @@ pub struct Step {
     pub after: Duration,
     /// What is published, in order.
     pub messages: Vec<Message>,
+    /// Filters that are subscribed to before that.
+    pub filters: Vec<String>,
     /// What follows.
     pub then: Then,
 }
 
+/// How a session begins.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hello {
+    /// The client identifier: most devices always have the same.
+    pub client_id: String,
+    /// The will, if it leaves one.
+    pub will: Option<Message>,
+    /// Filters to subscribe to as soon as it is welcome.
+    pub filters: Vec<String>,
+    /// Messages to publish before anything else.
+    pub messages: Vec<Message>,
+}
+
 /// The plan of a device.
-#[derive(Debug)]
-pub struct Behaviour<'a> {
-    device: &'a Device,
+#[derive(Clone, Debug)]
+pub struct Behaviour {
+    device: Device,
     random: Random,
     /// Actions since the session began.
     actions: u32,
+    /// Sessions begun: the `bdSeq` of Sparkplug.
+    sessions: u32,
 }
 
-impl<'a> Behaviour<'a> {
+impl Behaviour {
     /// The plan of this device, from its own seed.
     #[must_use]
-    pub fn new(device: &'a Device) -> Self {
-        Self { device, random: Random::new(device.seed), actions: 0 }
+    pub fn new(device: &Device) -> Self {
+        Self { device: device.clone(), random: Random::new(device.seed), actions: 0, sessions: 0 }
     }
 
-    /// The topic filters that the device subscribes to as soon as a session begins.
-    #[must_use]
-    pub fn filters(&self) -> Vec<String> {
+    /// A new session begins, or is tried.
+    pub fn hello(&mut self) -> Hello {
+        self.actions = 0;
+        let number = self.sessions;
+        self.sessions = self.sessions.wrapping_add(1);
+        let client_id = if self.device.profile == Profile::App {
+            format!("app-{}", self.random.text(12).to_lowercase())
+        } else {
+            self.device.client_id.clone()
+        };
         let id = &self.device.client_id;
-        match self.device.profile {
-            Profile::Actuator => {
-                vec![format!("site/{id}/set"), format!("site/group-{}/set", self.device.seed % 4)]
+        let (topic, dead, alive) = match self.device.profile {
+            Profile::Tasmota => (format!("tele/{id}/LWT"), "Offline".into(), "Online".into()),
+            Profile::HomeAssistant => ("homeassistant/status".into(), "offline".into(), "online".into()),
+            Profile::Zigbee => ("zigbee2mqtt/bridge/state".into(), "offline".into(), "online".into()),
+            Profile::Sparkplug => {
+                let sequence = number & 0xFF;
+                (format!("spBv1.0/plant/NDEATH/{id}"), format!("bdSeq {sequence}"), String::new())
             }
-            Profile::Dashboard => (0..self.device.topics)
-                .map(|topic| format!("site/+/{}", MEASURES[usize::from(topic) % MEASURES.len()]))
-                .collect(),
-            Profile::Standby => vec![format!("site/{id}/notify")],
-            Profile::Bridge => vec![format!("uplink/{id}/#")],
+            _ => (format!("site/{id}/status"), "offline".into(), "online".into()),
+        };
+        let retain = self.device.profile != Profile::Sparkplug;
+        let message = |text: String| Message { topic: topic.clone(), payload: text.into_bytes(), retain };
+        let will = self.device.will.then(|| message(dead));
+        let mut messages = Vec::new();
+        if will.is_some() && !alive.is_empty() {
+            messages.push(message(alive));
+        }
+        messages.extend(self.birth());
+        Hello { client_id, will, filters: topics::filters(&self.device), messages }
+    }
+
+    /// What a device tells about itself at the beginning of a session.
+    fn birth(&mut self) -> Vec<Message> {
+        let id = self.device.client_id.clone();
+        match self.device.profile {
+            Profile::Tasmota => {
+                (1..=3).map(|part| self.message(format!("tele/{id}/INFO{part}"), false)).collect()
+            }
+            Profile::Sparkplug => self.births(),
             _ => Vec::new(),
         }
     }
 
-    /// A new session begins.
-    pub fn session_begins(&mut self) {
-        self.actions = 0;
+    /// A node's birth certificate and those of its devices. They are larger than data: every metric has its name.
+    fn births(&mut self) -> Vec<Message> {
+        let id = self.device.client_id.clone();
+        let mut births = vec![format!("spBv1.0/plant/NBIRTH/{id}")];
+        births.extend((0..self.device.burst).map(|device| format!("spBv1.0/plant/DBIRTH/{id}/d{device:02}")));
+        births
+            .into_iter()
+            .map(|topic| Message { topic, payload: self.bytes(self.device.payload * 3), retain: false })
+            .collect()
     }
 
     /// The next action.
@@ -84,62 +135,113 @@ impl<'a> Behaviour<'a> {
         let steady = self.random.between_f64((0.97, 1.03)) * interval;
         let by_chance = self.random.exponential(interval);
         let burst = self.device.burst;
-        let stay = |after: f64, messages| Step { after: millis(after), messages, then: Then::Stay };
+        let id = self.device.client_id.clone();
         match self.device.profile {
             Profile::Random => stay(by_chance, self.readings(1)),
             Profile::Event => {
-                let count = u16::try_from(self.random.between((1, u32::from(burst)))).unwrap_or(1);
+                let count = self.up_to(burst);
                 stay(by_chance, self.readings(count))
             }
-            Profile::Dashboard => stay(by_chance, self.commands(burst)),
-            Profile::Battery => Step {
-                after: millis(self.random.between_f64((40.0, 300.0))),
-                messages: self.readings(burst),
-                then: Then::Leave(millis(steady)),
-            },
-            Profile::Backlog => Step {
-                after: millis(self.random.between_f64((20.0, 150.0))),
-                messages: self.readings(burst),
-                then: Then::Leave(millis(steady)),
-            },
-            Profile::Camera => {
-                let count = u16::try_from(self.random.between((1, u32::from(burst)))).unwrap_or(1);
-                stay(steady, self.readings(count))
+            Profile::Dashboard | Profile::HomeAssistant => stay(by_chance, self.commands(burst)),
+            Profile::Battery => {
+                let awake = self.random.between_f64((40.0, 300.0));
+                Step { then: Then::Leave(millis(steady)), ..stay(awake, self.readings(burst)) }
             }
-            Profile::Discovery if first => {
+            Profile::Backlog => {
+                let awake = self.random.between_f64((20.0, 150.0));
+                Step { then: Then::Leave(millis(steady)), ..stay(awake, self.readings(burst)) }
+            }
+            Profile::Discovery | Profile::Zigbee if first => {
                 stay(self.random.between_f64((10.0, 200.0)), self.announcements(burst))
             }
-            Profile::Standby => stay(steady, Vec::new()),
-            Profile::Flaky if self.actions > u32::from(burst) => Step {
-                after: millis(steady),
-                messages: self.readings(1),
-                then: Then::Vanish(millis(self.random.between_f64((500.0, 6000.0)))),
-            },
+            // Of monitoring only the moment counts: `super::errand` says what is done. So it is with those below.
+            Profile::Standby | Profile::Explorer | Profile::Monitor => stay(steady, Vec::new()),
+            Profile::Flaky if self.actions > u32::from(burst) => {
+                let away = self.random.between_f64((500.0, 6000.0));
+                Step { then: Then::Vanish(millis(away)), ..stay(steady, self.readings(1)) }
+            }
+            Profile::Tasmota => {
+                let parts = ["STATE", "SENSOR"];
+                stay(
+                    steady,
+                    parts.map(|part| self.message(format!("tele/{id}/{part}"), part == "SENSOR")).into(),
+                )
+            }
+            // A rebirth on request now and then, otherwise data of the node or of one device.
+            Profile::Sparkplug if self.random.chance(0.03) => stay(steady, self.births()),
+            Profile::Sparkplug => {
+                let device = self.random.between((0, u32::from(burst)));
+                let topic = if device == 0 {
+                    format!("spBv1.0/plant/NDATA/{id}")
+                } else {
+                    format!("spBv1.0/plant/DDATA/{id}/d{:02}", device - 1)
+                };
+                let payload = self.bytes(self.device.payload);
+                stay(steady, vec![Message { topic, payload, retain: false }])
+            }
+            // A device left the radio network: its announcements are wiped.
+            Profile::Zigbee if self.random.chance(0.03) => stay(by_chance, self.removal()),
+            Profile::Zigbee => {
+                let number = self.random.between((0, u32::from(self.device.topics)));
+                let retain = self.device.retain;
+                stay(by_chance, vec![self.message(format!("zigbee2mqtt/dev{number:02}"), retain)])
+            }
+            Profile::Updater => stay(steady, self.firmware(burst)),
+            Profile::App => {
+                let staying = self.random.between_f64((0.5, 1.5)) * interval;
+                let away = self.random.between_f64((0.5, 3.0)) * interval;
+                let count = self.up_to(burst);
+                Step { then: Then::Leave(millis(away)), ..stay(staying, self.commands(count)) }
+            }
+            Profile::Script => Step { then: Then::Leave(millis(steady)), ..stay(0.0, self.readings(1)) },
+            Profile::Camera | Profile::LogShipper | Profile::Modern | Profile::Sluggish | Profile::Paho => {
+                let count = self.up_to(burst);
+                stay(steady, self.readings(count))
+            }
+            Profile::Denied => {
+                let message = self.message(format!("admin/{id}/state"), false);
+                Step { filters: vec!["admin/#".into()], ..stay(steady, vec![message]) }
+            }
             Profile::Periodic
             | Profile::SecondStack
             | Profile::Actuator
             | Profile::Bridge
+            | Profile::Trunk
+            | Profile::Ota
             | Profile::Discovery
             | Profile::Misconfigured
             | Profile::Flaky => stay(steady, self.readings(1)),
+            Profile::Browser | Profile::Finder => stay(by_chance, Vec::new()),
         }
     }
 
-    /// The answer to a message that was received: only actuators give one.
+    /// The answer to a message that was received: only those that take commands give one.
     pub fn answer(&mut self) -> Option<Message> {
-        (self.device.profile == Profile::Actuator).then(|| Message {
-            topic: format!("site/{}/state", self.device.client_id),
-            payload: self.payload(),
-            retain: self.device.retain,
-        })
+        let id = self.device.client_id.clone();
+        let retain = self.device.retain;
+        match self.device.profile {
+            Profile::Actuator => Some(self.message(format!("site/{id}/state"), retain)),
+            Profile::Tasmota => Some(self.message(format!("stat/{id}/RESULT"), false)),
+            _ => None,
+        }
     }
 
     /// How long a refused or broken device waits before it tries again.
     pub fn retry_delay(&mut self) -> Duration {
+        let (low, high) = self.device.retry_ms;
         match self.device.profile {
             Profile::Misconfigured => millis(f64::from(self.device.interval_ms)),
-            _ => millis(self.random.between_f64((500.0, 4000.0))),
+            _ => millis(self.random.between_f64((f64::from(low), f64::from(high)))),
         }
+    }
+
+    /// The generator, for errands that are not MQTT.
+    pub(super) const fn random(&mut self) -> &mut Random {
+        &mut self.random
+    }
+
+    fn up_to(&mut self, most: u16) -> u16 {
+        u16::try_from(self.random.between((1, u32::from(most.max(1))))).expect("not above a u16")
     }
 
     fn readings(&mut self, count: u16) -> Vec<Message> {
@@ -147,39 +249,66 @@ impl<'a> Behaviour<'a> {
     }
 
     fn reading(&mut self) -> Message {
-        let id = &self.device.client_id;
         let topic = self.random.between((0, u32::from(self.device.topics.max(1)) - 1)) as usize;
-        let measure = MEASURES[topic % MEASURES.len()];
-        let topic = if self.device.profile == Profile::Bridge {
-            format!("site/{id}.{:02}/{measure}", topic / MEASURES.len())
-        } else {
-            format!("site/{id}/{measure}")
-        };
-        Message {
-            topic,
-            payload: self.payload(),
-            retain: self.device.retain && self.device.profile != Profile::Discovery,
-        }
+        let topic = topics::reading(&self.device, topic);
+        self.message(topic, self.device.retain && self.device.profile != Profile::Discovery)
+    }
+
+    fn message(&mut self, topic: String, retain: bool) -> Message {
+        Message { topic, payload: self.payload(), retain }
     }
 
     fn commands(&mut self, count: u16) -> Vec<Message> {
         (0..count)
-            .map(|_| Message {
-                topic: format!("site/group-{}/set", self.random.between((0, 3))),
-                payload: self.payload(),
-                retain: false,
+            .map(|_| {
+                let topic = if self.device.profile == Profile::HomeAssistant && self.random.chance(0.3) {
+                    "cmnd/tasmotas/POWER".into()
+                } else {
+                    format!("site/group-{}/set", self.random.between((0, 3)))
+                };
+                self.message(topic, false)
             })
             .collect()
     }
 
     fn announcements(&mut self, count: u16) -> Vec<Message> {
         (0..count)
-            .map(|index| Message {
-                topic: format!("homeassistant/sensor/{}/e{index:03}/config", self.device.client_id),
-                payload: self.payload(),
-                retain: true,
+            .map(|index| self.message(topics::announcement(&self.device.client_id, index), true))
+            .collect()
+    }
+
+    /// Empty retained messages on a few of its own announcements.
+    fn removal(&mut self) -> Vec<Message> {
+        let first = self.up_to(self.device.burst);
+        let count = self.up_to(5);
+        (first..first.saturating_add(count))
+            .map(|index| {
+                let topic = topics::announcement(&self.device.client_id, index);
+                Message { topic, payload: Vec::new(), retain: true }
             })
             .collect()
+    }
+
+    /// One large retained image, or the same in blocks.
+    fn firmware(&mut self, blocks: u16) -> Vec<Message> {
+        let model = self.device.seed % topics::MODELS;
+        if self.random.chance(0.5) {
+            let payload = self.bytes(self.device.payload);
+            return vec![Message { topic: format!("fw/model-{model}/image"), payload, retain: true }];
+        }
+        let block = self.device.payload / u32::from(blocks.max(1));
+        (0..blocks)
+            .map(|_| Message {
+                topic: format!("fw/model-{model}/block"),
+                payload: self.bytes(block.clamp(256, 4096)),
+                retain: false,
+            })
+            .collect()
+    }
+
+    /// So many random bytes: an image, or numbers in a binary format.
+    fn bytes(&mut self, length: u32) -> Vec<u8> {
+        (0..length).map(|_| u8::try_from(self.random.between((0, 255))).expect("at most 255")).collect()
     }
 
     fn payload(&mut self) -> Vec<u8> {
@@ -189,14 +318,11 @@ impl<'a> Behaviour<'a> {
             clippy::cast_sign_loss,
             reason = "payloads are small positive numbers"
         )]
-        let length = (mean * self.random.between_f64((0.7, 1.3))) as usize;
+        let length = (mean * self.random.between_f64((0.7, 1.3))) as u32;
         if self.device.profile == Profile::Camera {
-            let mut frame = vec![0; length];
-            for byte in &mut frame {
-                *byte = u8::try_from(self.random.between((0, 255))).expect("at most 255");
-            }
-            return frame;
+            return self.bytes(length);
         }
+        let length = length as usize;
         let mut text = format!("{{\"v\":{:.2}", self.random.between_f64((-20.0, 90.0)));
         if length > text.len() + 8 {
             let fill = length - text.len() - 8;
@@ -209,21 +335,10 @@ impl<'a> Behaviour<'a> {
     }
 }
 
-/// What devices measure or report.
-const MEASURES: [&str; 12] = [
-    "temperature",
-    "humidity",
-    "state",
-    "motion",
-    "light",
-    "power",
-    "co2",
-    "door",
-    "battery",
-    "smoke",
-    "fan",
-    "image",
-];
+/// An action after which the session goes on.
+fn stay(after: f64, messages: Vec<Message>) -> Step {
+    Step { after: millis(after), messages, filters: Vec::new(), then: Then::Stay }
+}
 
 fn millis(value: f64) -> Duration {
     Duration::from_secs_f64(value.max(0.0) / 1000.0)
@@ -255,7 +370,7 @@ mod tests {
         let device = device(Profile::Discovery);
         let mut behaviour = Behaviour::new(&device);
         for _ in 0..2 {
-            behaviour.session_begins();
+            let _ = behaviour.hello();
             let first = behaviour.step();
             assert_eq!(first.messages.len(), usize::from(device.burst));
             assert!(

@@ -1,15 +1,16 @@
 //! Plays a device against a broker.
 
 use std::io;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::behaviour::{Behaviour, Message, Then};
 use super::profile::{Device, Profile};
-use super::second_stack;
-use crate::credentials::Credentials;
-use crate::mqtt::packet::{Connect, Will};
+use super::speech::Speech;
+use super::stack;
+use super::{errand, second_stack};
 use crate::mqtt::session::{ConnectError, Dial, Session};
 use crate::stop::Stop;
 use crate::target::Target;
@@ -29,16 +30,26 @@ pub struct Tally {
     pub received: u64,
 }
 
-/// Plays the device until it is time to stop.
+/// Plays the device until it is time to stop. `neighbours` are hosts that have nothing to do with MQTT.
 #[must_use]
-pub fn run(device: &Device, target: Target, stop: &Stop) -> Tally {
-    let mut tally = Tally::default();
+pub fn run(device: &Device, target: Target, neighbours: &[IpAddr], stop: &Stop) -> Tally {
     if !stop.sleep(Duration::from_millis(u64::from(device.start_ms))) {
-        return tally;
+        return Tally::default();
     }
-    if device.profile == Profile::SecondStack {
-        return second_stack::run(device, target, stop);
+    match device.profile {
+        Profile::SecondStack => second_stack::run(device, target, stop),
+        Profile::Paho => stack::paho(device, target, stop),
+        Profile::Script => stack::script(device, target, stop),
+        Profile::Browser | Profile::Finder | Profile::Monitor => {
+            errand::run(device, target, neighbours, stop)
+        }
+        _ => with_our_client(device, target, stop),
     }
+}
+
+/// With the laboratory's own client.
+fn with_our_client(device: &Device, target: Target, stop: &Stop) -> Tally {
+    let mut tally = Tally::default();
     let dial = Dial { target, from: device.address, nodelay: device.nodelay };
     let mut behaviour = Behaviour::new(device);
     while !stop.is_set() {
@@ -64,35 +75,20 @@ pub fn run(device: &Device, target: Target, stop: &Stop) -> Tally {
 fn session(
     device: &Device,
     dial: &Dial,
-    behaviour: &mut Behaviour<'_>,
+    behaviour: &mut Behaviour,
     stop: &Stop,
     tally: &mut Tally,
 ) -> Result<Duration, ConnectError> {
-    let will_topic = format!("site/{}/status", device.client_id);
-    let connect = Connect {
-        version: device.version,
-        client_id: &device.client_id,
-        keep_alive: device.keep_alive,
-        clean: device.clean,
-        login: device.credentials.as_ref().map(Credentials::pair),
-        will: device.will.then_some(Will { topic: &will_topic, payload: b"offline", qos: 1, retain: true }),
-    };
-    let mut session = Session::connect(dial, &connect)?;
+    let hello = behaviour.hello();
+    let mut speech = Speech::new(device);
+    let connect = speech.connect(device, &hello);
+    let mut session = Session::connect_with(dial, device.version, device.keep_alive, &connect)?;
+    session.answer_after(Duration::from_millis(device.answer_ms.into()));
     tally.sessions += 1;
-    behaviour.session_begins();
-    if device.will {
-        publish(
-            &mut session,
-            device,
-            &Message { topic: will_topic, payload: b"online".to_vec(), retain: true },
-            tally,
-        )?;
+    for message in &hello.messages {
+        publish(&mut session, &mut speech, message, tally)?;
     }
-    let filters = behaviour.filters();
-    if !filters.is_empty() {
-        let filters: Vec<_> = filters.iter().map(|filter| (filter.as_str(), device.qos)).collect();
-        session.subscribe(&filters)?;
-    }
+    subscribe(&mut session, &speech, &hello.filters)?;
     let mut due = Instant::now();
     loop {
         let action = behaviour.step();
@@ -101,7 +97,7 @@ fn session(
             if session.pump(due, stop)?.is_some() {
                 tally.received += 1;
                 if let Some(answer) = behaviour.answer() {
-                    publish(&mut session, device, &answer, tally)?;
+                    publish(&mut session, &mut speech, &answer, tally)?;
                 }
             }
         }
@@ -109,8 +105,9 @@ fn session(
             session.leave();
             return Ok(Duration::ZERO);
         }
+        subscribe(&mut session, &speech, &action.filters)?;
         for message in &action.messages {
-            publish(&mut session, device, message, tally)?;
+            publish(&mut session, &mut speech, message, tally)?;
         }
         match action.then {
             Then::Stay => {}
@@ -131,8 +128,23 @@ fn session(
     }
 }
 
-fn publish(session: &mut Session, device: &Device, message: &Message, tally: &mut Tally) -> io::Result<()> {
-    session.publish(&message.topic, &message.payload, device.qos, message.retain)?;
+fn subscribe(session: &mut Session, speech: &Speech, filters: &[String]) -> io::Result<()> {
+    for packet in speech.subscribe(filters, || session.packet_id()) {
+        session.send(&packet)?;
+    }
+    Ok(())
+}
+
+fn publish(
+    session: &mut Session,
+    speech: &mut Speech,
+    message: &Message,
+    tally: &mut Tally,
+) -> io::Result<()> {
+    let id = if speech.qos() > 0 { session.packet_id() } else { 0 };
+    let mut bytes = Vec::new();
+    speech.publish(message, id, &mut bytes);
+    session.send(&bytes)?;
     tally.published += 1;
     Ok(())
 }

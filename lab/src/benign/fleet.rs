@@ -66,16 +66,16 @@ pub fn give_credentials(device: &mut Device, credentials: Option<&Credentials>) 
     }
 }
 
-/// Runs every device in a thread of its own until it is time to stop.
+/// Runs every device in a thread of its own until it is time to stop; see [`device::run`].
 ///
 /// # Panics
 /// If a device does, which is a fault of the laboratory.
 #[must_use]
-pub fn run(devices: &[Device], target: Target, stop: &Stop) -> Vec<DeviceReport> {
+pub fn run(devices: &[Device], target: Target, neighbours: &[IpAddr], stop: &Stop) -> Vec<DeviceReport> {
     thread::scope(|scope| {
         let running: Vec<_> = devices
             .iter()
-            .map(|device| (device, scope.spawn(move || device::run(device, target, stop))))
+            .map(|device| (device, scope.spawn(move || device::run(device, target, neighbours, stop))))
             .collect();
         running
             .into_iter()

@@ -42,11 +42,47 @@ pub enum Profile {
     Flaky,
     /// Periodic, with the rumqttc client library instead of the laboratory's own client.
     SecondStack,
+    /// Periodic, with the paho client library for Python.
+    Paho,
+    /// A script that calls `mosquitto_pub` for every reading.
+    Script,
+    /// A plug or relay with Tasmota-like topics: `cmnd`, `stat`, `tele`, LWT, keep alive 10.
+    Tasmota,
+    /// An edge node with births, rebirths, `bdSeq` and a death certificate as its will.
+    Sparkplug,
+    /// The centre of a house: dozens of wildcard subscriptions, a birth message, commands.
+    HomeAssistant,
+    /// A radio gateway: hundreds of retained announcements, states, and the removal of a few announcements.
+    Zigbee,
+    /// A broker that bridges both ways: subscribes to `#` and sends hundreds of messages a second.
+    Trunk,
+    /// Publishes firmware: a large retained image, or a long burst of blocks.
+    Updater,
+    /// Takes firmware, and is periodic.
+    Ota,
+    /// An app on a telephone: a new client identifier and a short visit each time.
+    App,
+    /// Ships log lines: tens to hundreds of small messages a second.
+    LogShipper,
+    /// A tool that looks at everything: `#` and `$SYS/#`, and never publishes.
+    Explorer,
+    /// Version 5 with topic aliases, properties and a session that outlives its connection.
+    Modern,
+    /// Quality of service 2 by a slow hand: every step of a handshake takes its time.
+    Sluggish,
+    /// Asks again and again for a topic that its broker's ACL keeps from it. A nuisance, no attack.
+    Denied,
+    /// A web browser: visits many hosts, some of which refuse. Not MQTT.
+    Browser,
+    /// Looks for neighbours by multicast and small UDP questions. Not MQTT.
+    Finder,
+    /// Monitoring that asks many TCP ports of the broker's host in turn, slowly. Not MQTT.
+    Monitor,
 }
 
 impl Profile {
     /// Every kind, in the order in which a fleet is filled.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 32] = [
         Self::Periodic,
         Self::Random,
         Self::Event,
@@ -61,6 +97,24 @@ impl Profile {
         Self::Flaky,
         Self::SecondStack,
         Self::Misconfigured,
+        Self::Paho,
+        Self::Script,
+        Self::Tasmota,
+        Self::Sparkplug,
+        Self::HomeAssistant,
+        Self::Zigbee,
+        Self::Trunk,
+        Self::Updater,
+        Self::Ota,
+        Self::App,
+        Self::LogShipper,
+        Self::Explorer,
+        Self::Modern,
+        Self::Sluggish,
+        Self::Denied,
+        Self::Browser,
+        Self::Finder,
+        Self::Monitor,
     ];
 
     /// The name used in client identifiers, options and files.
@@ -81,7 +135,55 @@ impl Profile {
             Self::Standby => "standby",
             Self::Flaky => "flaky",
             Self::SecondStack => "second-stack",
+            Self::Paho => "paho",
+            Self::Script => "script",
+            Self::Tasmota => "tasmota",
+            Self::Sparkplug => "sparkplug",
+            Self::HomeAssistant => "home-assistant",
+            Self::Zigbee => "zigbee",
+            Self::Trunk => "trunk",
+            Self::Updater => "updater",
+            Self::Ota => "ota",
+            Self::App => "app",
+            Self::LogShipper => "log-shipper",
+            Self::Explorer => "explorer",
+            Self::Modern => "modern",
+            Self::Sluggish => "sluggish",
+            Self::Denied => "denied",
+            Self::Browser => "browser",
+            Self::Finder => "finder",
+            Self::Monitor => "monitor",
         }
+    }
+
+    /// Whether one of it makes as much traffic as a dozen others.
+    #[must_use]
+    pub const fn is_heavy(self) -> bool {
+        matches!(
+            self,
+            Self::Bridge
+                | Self::Camera
+                | Self::Discovery
+                | Self::Backlog
+                | Self::Zigbee
+                | Self::Trunk
+                | Self::Updater
+                | Self::LogShipper
+                | Self::Explorer
+                | Self::HomeAssistant
+        )
+    }
+
+    /// Whether it talks to the broker at all.
+    #[must_use]
+    pub const fn speaks_mqtt(self) -> bool {
+        !matches!(self, Self::Browser | Self::Finder | Self::Monitor)
+    }
+
+    /// Whether it makes sense only where the broker asks for passwords.
+    #[must_use]
+    pub const fn needs_passwords(self) -> bool {
+        matches!(self, Self::Misconfigured | Self::Denied)
     }
 }
 
@@ -122,6 +224,10 @@ pub struct Device {
     pub nodelay: bool,
     /// Delay before it is switched on, in milliseconds.
     pub start_ms: u32,
+    /// Time that it takes for each answer of a handshake, in milliseconds.
+    pub answer_ms: u32,
+    /// Shortest and longest wait after a lost connection, in milliseconds.
+    pub retry_ms: (u32, u32),
     /// Seed of everything random about it.
     pub seed: u64,
     /// User name and password.
@@ -138,11 +244,13 @@ pub struct Habits {
     pub bulk: f64,
     /// The keep alives in use, in seconds.
     pub keep_alives: [u16; 4],
+    /// Shortest and longest wait after a lost connection, in milliseconds.
+    pub retry_ms: (u32, u32),
 }
 
 impl Default for Habits {
     fn default() -> Self {
-        Self { pace: 1.0, bulk: 1.0, keep_alives: [10, 30, 60, 120] }
+        Self { pace: 1.0, bulk: 1.0, keep_alives: [10, 30, 60, 120], retry_ms: (500, 4000) }
     }
 }
 
@@ -151,30 +259,54 @@ impl Device {
     #[must_use]
     pub fn draw(profile: Profile, index: usize, habits: &Habits, random: &mut Random) -> Self {
         let range = Range::of(profile);
-        let version = if profile == Profile::SecondStack {
-            Version::V311 // rumqttc has its version 5 in a second client type; one is enough here.
-        } else {
-            *random.pick(&[Version::V311, Version::V311, Version::V5, Version::V5, Version::V31])
-        };
+        let version = *random.pick(versions(profile));
         Self {
             profile,
             client_id: client_id(profile, index, version, random),
             address: None,
             version,
             qos: *random.pick(range.qos),
-            keep_alive: *random.pick(&habits.keep_alives),
-            interval_ms: random.between_log(range.interval_ms, habits.pace).max(20),
+            keep_alive: if profile == Profile::Tasmota { 10 } else { *random.pick(&habits.keep_alives) },
+            interval_ms: random.between_log(range.interval_ms, habits.pace).max(3),
             payload: random.between_log(range.payload, habits.bulk).max(2),
             topics: u16::try_from(random.between_log(range.topics, 1.0)).unwrap_or(u16::MAX),
             burst: u16::try_from(random.between_log(range.burst, habits.bulk).max(1)).unwrap_or(u16::MAX),
             retain: profile == Profile::Discovery || random.chance(0.2),
-            clean: random.chance(0.8),
-            will: profile == Profile::Flaky || random.chance(0.3),
+            clean: !matches!(profile, Profile::Modern | Profile::Sluggish) && random.chance(0.8),
+            will: wills(profile).unwrap_or_else(|| random.chance(0.3)),
             nodelay: random.chance(0.5),
             start_ms: random.between((0, 3000)),
+            answer_ms: if profile == Profile::Sluggish { random.between((150, 2500)) } else { 0 },
+            retry_ms: habits.retry_ms,
             seed: random.seed(),
             credentials: None,
         }
+    }
+}
+
+/// The versions that a kind speaks, each as often as it stands here.
+const fn versions(profile: Profile) -> &'static [Version] {
+    match profile {
+        // rumqttc has its version 5 in a second client type; one is enough here. The others are what is in use.
+        Profile::SecondStack | Profile::Tasmota | Profile::Trunk => &[Version::V311],
+        Profile::Paho | Profile::Script | Profile::Zigbee | Profile::HomeAssistant => {
+            &[Version::V311, Version::V5]
+        }
+        Profile::Modern => &[Version::V5],
+        _ => &[Version::V311, Version::V311, Version::V5, Version::V5, Version::V31],
+    }
+}
+
+/// Whether a kind always or never leaves a will; nothing if it is a matter of taste.
+const fn wills(profile: Profile) -> Option<bool> {
+    match profile {
+        Profile::Flaky | Profile::Tasmota | Profile::Sparkplug | Profile::HomeAssistant | Profile::Zigbee => {
+            Some(true)
+        }
+        Profile::Explorer | Profile::App | Profile::Script | Profile::Paho | Profile::LogShipper => {
+            Some(false)
+        }
+        _ => None,
     }
 }
 
@@ -217,6 +349,24 @@ impl Range {
             Profile::Backlog => (&[0, 1], (20_000, 45_000), (20, 120), (1, 2), (30, 150)),
             Profile::Standby => (&[0, 1], (60_000, 120_000), (4, 10), (1, 2), (1, 1)),
             Profile::Flaky => (&[0, 1], (1500, 8000), (6, 100), (1, 2), (3, 12)),
+            Profile::Paho => (&[0, 1, 2], (1000, 15_000), (4, 160), (1, 4), (1, 2)),
+            Profile::Script => (&[0, 1], (2000, 15_000), (4, 80), (1, 2), (1, 1)),
+            Profile::Tasmota => (&[0], (5000, 20_000), (120, 350), (1, 1), (1, 1)),
+            Profile::Sparkplug => (&[0], (1000, 5000), (60, 900), (4, 20), (2, 10)),
+            Profile::HomeAssistant => (&[0], (4000, 15_000), (4, 40), (12, 40), (1, 4)),
+            Profile::Zigbee => (&[0, 0, 1], (300, 2000), (150, 600), (10, 50), (80, 400)),
+            Profile::Trunk => (&[0, 0, 1], (4, 12), (20, 300), (40, 200), (1, 1)),
+            Profile::Updater => (&[0, 1], (20_000, 40_000), (60_000, 250_000), (1, 2), (40, 160)),
+            Profile::Ota => (&[0, 1], (5000, 20_000), (20, 120), (1, 2), (1, 1)),
+            Profile::App => (&[0, 1], (4000, 20_000), (8, 60), (2, 6), (1, 3)),
+            Profile::LogShipper => (&[0, 0, 1], (8, 40), (100, 450), (1, 4), (1, 4)),
+            Profile::Explorer => (&[0], (60_000, 120_000), (4, 4), (1, 1), (1, 1)),
+            Profile::Modern => (&[0, 1, 2], (500, 15_000), (10, 250), (2, 8), (1, 2)),
+            Profile::Sluggish => (&[2], (2000, 12_000), (10, 150), (1, 3), (1, 3)),
+            Profile::Denied => (&[0, 1], (3000, 15_000), (4, 40), (1, 2), (1, 1)),
+            Profile::Browser => (&[0], (1500, 8000), (400, 40_000), (1, 1), (1, 10)),
+            Profile::Finder => (&[0], (4000, 20_000), (40, 300), (1, 1), (1, 4)),
+            Profile::Monitor => (&[0], (2000, 6000), (4, 4), (8, 30), (1, 1)),
         };
         Self { qos, interval_ms, payload, topics, burst }
     }

@@ -60,6 +60,7 @@ pub(super) fn run(device: &Device, target: Target, stop: &Stop) -> Tally {
             }
         });
         let mut behaviour = Behaviour::new(device);
+        let _ = behaviour.hello();
         let mut due = Instant::now();
         loop {
             let action = behaviour.step();

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -61,6 +62,7 @@ pub fn run(
 ) -> Result<(), LabError> {
     let mut scenarios = scenarios::scenarios(split, seed);
     scenarios.truncate(limit.unwrap_or(usize::MAX));
+    let begin = Instant::now();
     let next = AtomicUsize::new(0);
     let done = Mutex::new((Vec::new(), String::new()));
     thread::scope(|scope| {
@@ -75,10 +77,14 @@ pub fn run(
                     }
                     let result = one(split, seed, index, scenario, out, stop);
                     let mut done = done.lock().expect("no thread panics while it holds this");
+                    let count = done.0.len() + 1;
+                    let left = left(begin.elapsed(), count, scenarios.len());
                     match result {
                         Ok(line) => {
                             eprintln!(
-                                "picket-lab: {}: {} packets, {} devices, {} attacks",
+                                "picket-lab: [{count}/{}, {} s left] {}: {} packets, {} devices, {} attacks",
+                                scenarios.len(),
+                                left.as_secs(),
                                 line.directory,
                                 line.packets,
                                 line.devices,
@@ -101,6 +107,12 @@ pub fn run(
     }
     lines.sort_by(|a, b| a.directory.cmp(&b.directory));
     write_json(&Index { tool: TOOL, split, seed, captures: &lines }, Some(&out.join("corpus.json")))
+}
+
+/// How long the rest takes, if it goes on like this.
+fn left(elapsed: Duration, done: usize, all: usize) -> Duration {
+    let count = |number: usize| u32::try_from(number).expect("a few dozen scenarios");
+    elapsed * count(all.saturating_sub(done)) / count(done.max(1))
 }
 
 fn one(

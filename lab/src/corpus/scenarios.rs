@@ -4,14 +4,14 @@ use super::Split;
 use super::draw::{Class, Draw, Force};
 use crate::benign::profile::{Habits, Profile};
 use crate::random::Random;
-use crate::scenario::spec::{Group, Scenario, Scheduled};
+use crate::scenario::spec::{Group, Link, Scenario, Scheduled};
 
 /// The scenarios of a half. Every third is benign throughout; the others have every class of attack once, the
 /// force going round so that each class comes in each force.
 #[must_use]
 pub fn scenarios(split: Split, seed: u64) -> Vec<Scenario> {
     let mut random = Random::new(seed ^ split.of(0x7261_494e, 0x7445_5354));
-    (0..split.of(24, 12)).map(|index| scenario(split, index, &mut random)).collect()
+    (0..split.of(30, 15)).map(|index| scenario(split, index, &mut random)).collect()
 }
 
 fn scenario(split: Split, index: usize, random: &mut Random) -> Scenario {
@@ -22,11 +22,16 @@ fn scenario(split: Split, index: usize, random: &mut Random) -> Scenario {
         pace: random.between_f64(split.of((0.6, 1.1), (0.8, 1.6))),
         bulk: random.between_f64(split.of((0.7, 1.2), (0.9, 1.6))),
         keep_alives: split.of([10, 30, 60, 120], [15, 45, 90, 600]),
+        // Every second fleet comes back within a second of a restart, all at once.
+        retry_ms: if (index / 2).is_multiple_of(2) { (500, 4000) } else { (50, 900) },
     };
     Scenario {
         name: format!("{}-{index:02}-{}", split.name(), if calm { "calm" } else { "mixed" }),
         secs,
         auth,
+        acl: auth && index.is_multiple_of(2),
+        link: link(split, index, random),
+        neighbours: if calm || index.is_multiple_of(2) { split.of(12, 18) } else { 0 },
         port: if index % 5 == 4 { split.of(1884, 21_883) } else { 1883 },
         restart_at: (calm && index.is_multiple_of(2))
             .then(|| random.between_f64((0.4, 0.6)) * f64::from(secs)),
@@ -37,17 +42,22 @@ fn scenario(split: Split, index: usize, random: &mut Random) -> Scenario {
     }
 }
 
-/// A fleet: in a calm scenario every kind, otherwise a choice of kinds.
+/// A fleet: in a calm scenario most kinds, otherwise a choice of kinds.
 fn devices(split: Split, calm: bool, auth: bool, random: &mut Random) -> Vec<Group> {
     let most = split.of(4, 6);
     let mut groups = Vec::new();
     for profile in Profile::ALL {
-        let heavy =
-            matches!(profile, Profile::Bridge | Profile::Camera | Profile::Discovery | Profile::Backlog);
-        // Without passwords no password is wrong.
-        let possible = profile != Profile::Misconfigured || auth;
-        if possible && (calm || random.chance(0.6)) {
-            let count = if heavy { random.between((1, 2)) } else { random.between((1, most)) };
+        // Without passwords no password is wrong, and nothing is denied without names.
+        let possible = auth || !profile.needs_passwords();
+        // All of the heavy ones at once would be more than a small machine makes in time.
+        let likely = match (calm, profile.is_heavy()) {
+            (true, false) => 0.85,
+            (true, true) => 0.6,
+            (false, false) => 0.35,
+            (false, true) => 0.25,
+        };
+        if possible && random.chance(likely) {
+            let count = if profile.is_heavy() { 1 } else { random.between((1, most)) };
             let together = count > 1 && random.chance(0.3);
             groups.push(Group { profile, count: u16::try_from(count).expect("a few"), together });
         }
@@ -59,6 +69,19 @@ fn devices(split: Split, calm: bool, auth: bool, random: &mut Random) -> Vec<Gro
         together: true,
     });
     groups
+}
+
+/// Every second scenario has links that are worse than a cable: near and lossy, or far and uneven.
+fn link(split: Split, index: usize, random: &mut Random) -> Option<Link> {
+    let delay_ms = random.between_f64(split.of((1.0, 25.0), (2.0, 60.0)));
+    let loss = random.between_f64(split.of((0.0, 2.0), (0.0, 3.0)));
+    let link = Link {
+        delay_ms: (delay_ms * 10.0).round() / 10.0,
+        jitter_ms: (delay_ms * 3.0).round() / 10.0,
+        loss: (loss * 10.0).round() / 10.0,
+        reorder: if index % 4 == 3 { 1.0 } else { 0.0 },
+    };
+    (index % 2 == 1).then_some(link)
 }
 
 fn attacks(split: Split, index: usize, secs: u32, auth: bool, random: &mut Random) -> Vec<Scheduled> {

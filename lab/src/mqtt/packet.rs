@@ -73,6 +73,12 @@ impl Connect<'_> {
     /// The bytes on the wire.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
+        self.encode_with(&[])
+    }
+
+    /// The bytes on the wire, with these encoded properties in version 5.
+    #[must_use]
+    pub fn encode_with(&self, properties: &[u8]) -> Vec<u8> {
         let mut flags = u8::from(self.clean) << 1;
         if let Some(will) = &self.will {
             flags |= 0x04 | will.qos << 3 | u8::from(will.retain) << 5;
@@ -84,7 +90,7 @@ impl Connect<'_> {
         field(&mut body, self.version.name().as_bytes());
         body.extend([self.version.level(), flags]);
         body.extend(self.keep_alive.to_be_bytes());
-        no_properties(&mut body, self.version);
+        property_list(&mut body, self.version, properties);
         field(&mut body, self.client_id.as_bytes());
         if let Some(will) = &self.will {
             no_properties(&mut body, self.version);
@@ -117,12 +123,17 @@ pub struct Publish<'a> {
 impl Publish<'_> {
     /// Appends the bytes on the wire to `out`, so that many packets can share one segment.
     pub fn encode_into(&self, version: Version, out: &mut Vec<u8>) {
+        self.encode_with(version, &[], out);
+    }
+
+    /// The same, with these encoded properties in version 5.
+    pub fn encode_with(&self, version: Version, properties: &[u8], out: &mut Vec<u8>) {
         let mut body = Vec::with_capacity(self.topic.len() + self.payload.len() + 5);
         field(&mut body, self.topic.as_bytes());
         if self.qos > 0 {
             body.extend(self.id.to_be_bytes());
         }
-        no_properties(&mut body, version);
+        property_list(&mut body, version, properties);
         body.extend(self.payload);
         packet_into(0x30 | self.qos << 1 | u8::from(self.retain), &body, out);
     }
@@ -196,8 +207,14 @@ pub fn field(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// The empty property list, which version 5 cannot leave out.
 fn no_properties(out: &mut Vec<u8>, version: Version) {
+    property_list(out, version, &[]);
+}
+
+/// Property Length and properties (version 5: 2.2.2); nothing in older versions.
+fn property_list(out: &mut Vec<u8>, version: Version, properties: &[u8]) {
     if version == Version::V5 {
-        out.push(0);
+        remaining_length(properties.len(), out);
+        out.extend(properties);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -78,6 +79,8 @@ pub struct Session {
     next_id: u16,
     keep_alive: Duration,
     last_sent: Instant,
+    /// Time that each answer of a handshake takes.
+    answer_time: Duration,
 }
 
 impl Session {
@@ -86,22 +89,41 @@ impl Session {
     /// # Errors
     /// See [`ConnectError`].
     pub fn connect(dial: &Dial, connect: &Connect<'_>) -> Result<Self, ConnectError> {
+        Self::connect_with(dial, connect.version, connect.keep_alive, &connect.encode())
+    }
+
+    /// Connects with an encoded CONNECT and waits for the CONNACK.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub fn connect_with(
+        dial: &Dial,
+        version: Version,
+        keep_alive: u16,
+        connect: &[u8],
+    ) -> Result<Self, ConnectError> {
         let stream = dial.open()?;
         let mut session = Self {
             stream,
-            version: connect.version,
+            version,
             inbox: Inbox::default(),
             next_id: 0,
-            keep_alive: Duration::from_secs(u64::from(connect.keep_alive)),
+            keep_alive: Duration::from_secs(u64::from(keep_alive)),
             last_sent: Instant::now(),
+            answer_time: Duration::ZERO,
         };
-        session.send(&connect.encode())?;
+        session.send(connect)?;
         match session.receive(Instant::now() + PATIENCE)? {
             Some(Incoming::Connack(0)) => Ok(session),
             Some(Incoming::Connack(code)) => Err(ConnectError::Refused(code)),
             Some(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "first packet is not CONNACK").into()),
             None => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
         }
+    }
+
+    /// Takes its time for every answer of a handshake, as a slow device or a bad link does.
+    pub const fn answer_after(&mut self, time: Duration) {
+        self.answer_time = time;
     }
 
     /// Sends raw bytes.
@@ -171,6 +193,9 @@ impl Session {
 
     /// Sends what a packet asks for.
     fn answer(&mut self, packet: &Incoming) -> io::Result<()> {
+        if !matches!(packet, Incoming::Publish { qos: 0, .. } | Incoming::Other(_)) {
+            thread::sleep(self.answer_time);
+        }
         match *packet {
             Incoming::Publish { qos: 1, id, .. } => self.send(&packet::acknowledge(packet::PUBACK, id)),
             Incoming::Publish { qos: 2, id, .. } => self.send(&packet::acknowledge(packet::PUBREC, id)),

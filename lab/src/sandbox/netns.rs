@@ -15,6 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use super::Host;
 use crate::child;
 use crate::error::LabError;
+use crate::scenario::spec::Link;
 use crate::target::{NAMESPACE_DIR, NAMESPACE_PREFIX};
 
 /// The bridge's interface, where everything passes.
@@ -31,20 +32,24 @@ static SETUP: Mutex<()> = Mutex::new(());
 pub struct Sandbox {
     names: Vec<String>,
     offload: bool,
+    link: Option<Link>,
+    /// Why netem was asked for and is not there.
+    no_netem: Option<String>,
 }
 
 impl Sandbox {
-    /// Makes the bridge with the gateway's address. Without `offload` no host sends segments larger than its MTU.
+    /// Makes the bridge with the gateway's address. Without `offload` no host sends segments larger than its MTU;
+    /// with a `link` every host has one like that.
     ///
     /// # Errors
     /// [`LabError::NeedsRoot`], or what `ip` said.
-    pub fn create(gateway: Ipv4Addr, offload: bool) -> Result<Self, LabError> {
+    pub fn create(gateway: Ipv4Addr, offload: bool, link: Option<Link>) -> Result<Self, LabError> {
         if !nix::unistd::geteuid().is_root() {
             return Err(LabError::NeedsRoot);
         }
         let _setup = SETUP.lock().unwrap_or_else(PoisonError::into_inner);
         sweep();
-        let mut sandbox = Self { names: Vec::new(), offload };
+        let mut sandbox = Self { names: Vec::new(), offload, link, no_netem: None };
         let name = sandbox.add_namespace()?;
         batch(
             &name,
@@ -81,7 +86,26 @@ impl Sandbox {
             writeln!(lines, "addr add {address}/24 dev eth0").expect("writing to a string");
         }
         batch(&name, &lines)?;
+        if let Some(link) = self.link {
+            let bridge = self.names[0].clone();
+            for (namespace, interface) in [(&name, "eth0"), (&bridge, port.as_str())] {
+                if self.no_netem.is_none() {
+                    // Kernels without the module are common: the links are then as good as they are.
+                    self.no_netem = netem(namespace, interface, &link).err().map(|error| error.to_string());
+                }
+            }
+        }
         Ok(Host::Namespace(name))
+    }
+
+    /// What the links are like: `real`, `netem`, or why there is no netem.
+    #[must_use]
+    pub fn links(&self) -> &str {
+        match (&self.no_netem, self.link) {
+            (Some(reason), _) => reason,
+            (None, Some(_)) => "netem",
+            (None, None) => "real",
+        }
     }
 
     fn add_namespace(&mut self) -> Result<String, LabError> {
@@ -134,6 +158,26 @@ fn ip(arguments: &[&str]) -> Result<(), LabError> {
     child::run(command).map(drop)
 }
 
+/// Makes a link worse in the direction that leaves by this interface.
+fn netem(namespace: &str, interface: &str, link: &Link) -> Result<(), LabError> {
+    let mut command = Command::new("tc");
+    command.args(["-n", namespace, "qdisc", "add", "dev", interface, "root", "netem"]);
+    command.args(netem_options(link));
+    child::run(command).map(drop)
+}
+
+/// netem's options. It reorders by sending some packets at once, and so only where the others are late.
+fn netem_options(link: &Link) -> Vec<String> {
+    let mut options = vec!["delay".into(), format!("{}ms", link.delay_ms), format!("{}ms", link.jitter_ms)];
+    if link.loss > 0.0 {
+        options.extend(["loss".into(), format!("{}%", link.loss)]);
+    }
+    if link.reorder > 0.0 && link.delay_ms > 0.0 {
+        options.extend(["reorder".into(), format!("{}%", link.reorder)]);
+    }
+    options
+}
+
 /// Runs lines of `ip` commands inside a namespace.
 fn batch(namespace: &str, lines: &str) -> Result<(), LabError> {
     let mut command = Command::new("ip");
@@ -152,6 +196,14 @@ fn batch(namespace: &str, lines: &str) -> Result<(), LabError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn netem_reorders_only_with_a_delay() {
+        let link = Link { delay_ms: 20.0, jitter_ms: 5.0, loss: 1.5, reorder: 2.0 };
+        assert_eq!(netem_options(&link).join(" "), "delay 20ms 5ms loss 1.5% reorder 2%");
+        let link = Link { delay_ms: 0.0, loss: 0.0, ..link };
+        assert_eq!(netem_options(&link).join(" "), "delay 0ms 5ms");
+    }
 
     #[test]
     fn only_names_of_the_laboratory_have_a_maker() {

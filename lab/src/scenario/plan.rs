@@ -1,6 +1,7 @@
 //! From a scenario and a seed to a complete plan: who has which address, which habits, which password, and when
 //! each attack begins. No clock, no sockets: the same seed gives the same plan.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use super::spec::Scenario;
 use crate::attack::Attack;
 use crate::benign::fleet::give_credentials;
 use crate::benign::profile::{Device, Profile};
+use crate::benign::topics::grants;
 use crate::credentials::Credentials;
 use crate::random::Random;
 
@@ -22,6 +24,10 @@ pub struct Plan {
     pub broker: SocketAddr,
     /// Everyone who may log in; empty if everyone may.
     pub users: Vec<Credentials>,
+    /// The broker's ACL file; empty if everyone may do everything.
+    pub acl: String,
+    /// Hosts that have nothing to do with MQTT; the last of `hosts` has all of them.
+    pub neighbours: Vec<IpAddr>,
     /// The hosts of the network, without the broker's.
     pub hosts: Vec<HostPlan>,
 }
@@ -33,6 +39,8 @@ pub struct HostPlan {
     pub addresses: Vec<Ipv4Addr>,
     /// The benign devices on it.
     pub devices: Vec<Device>,
+    /// Whether it serves pages at its addresses.
+    pub serves: bool,
     /// The attack from it.
     pub attack: Option<AttackPlan>,
 }
@@ -71,6 +79,7 @@ impl Plan {
             user
         };
 
+        let mut acl = String::new();
         let mut homes = vec![HostPlan::default(); HOMES];
         let mut index = 0;
         for group in &scenario.devices {
@@ -90,6 +99,9 @@ impl Plan {
                 if scenario.auth {
                     let user = new_user(&mut random);
                     give_credentials(&mut device, Some(&user));
+                    if scenario.acl {
+                        grant(&mut acl, &user, &grants(&device));
+                    }
                 }
                 homes[home].devices.push(device);
                 index += 1;
@@ -107,9 +119,11 @@ impl Plan {
         for scheduled in &scenario.attacks {
             let address = next_address();
             let credentials = (scenario.auth && scheduled.insider).then(|| new_user(&mut random));
+            if let (true, Some(user)) = (scenario.acl, &credentials) {
+                grant(&mut acl, user, "topic readwrite #\ntopic read $SYS/#\n");
+            }
             homes.push(HostPlan {
                 addresses: vec![address],
-                devices: Vec::new(),
                 attack: Some(AttackPlan {
                     at: scheduled.at,
                     from: address.into(),
@@ -117,11 +131,22 @@ impl Plan {
                     credentials,
                     attack: scheduled.attack.clone(),
                 }),
+                ..HostPlan::default()
             });
         }
         let broker = SocketAddr::new(Ipv4Addr::new(net[0], net[1], net[2], 1).into(), scenario.port);
-        Self { broker, users, hosts: homes }
+        let addresses: Vec<_> = (0..scenario.neighbours).map(|_| next_address()).collect();
+        let neighbours: Vec<_> = addresses.iter().copied().map(IpAddr::V4).collect();
+        if !addresses.is_empty() {
+            homes.push(HostPlan { addresses, serves: true, ..HostPlan::default() });
+        }
+        Self { broker, users, acl, neighbours, hosts: homes }
     }
+}
+
+/// Adds a user to an ACL file.
+fn grant(acl: &mut String, user: &Credentials, topics: &str) {
+    writeln!(acl, "user {}\n{topics}", user.username).expect("writing to a string");
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Carries out a scenario and writes down what happened.
 
 use std::fs::{self, File};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::plan::{HostPlan, Plan};
 use super::spec::Scenario;
 use crate::benign::fleet::DeviceReport;
+use crate::benign::stack::{self, Stack};
 use crate::broker::{Broker, find};
 use crate::child::{self, Guarded};
 use crate::episode::{Episode, Labels, Summary, TOOL, unix, write_json};
@@ -57,6 +58,10 @@ pub struct Manifest {
     pub broker: String,
     /// Versions of the programs used.
     pub versions: Vec<String>,
+    /// The client stacks that may be missing. Where one is, its devices were left out.
+    pub stacks: Vec<Stack>,
+    /// Whether the links are those of the scenario: `real`, `netem`, or why there is no netem.
+    pub links: String,
     /// Packets in `capture.pcap`.
     pub packets: Counts,
     /// The scenario as it was read.
@@ -83,16 +88,28 @@ pub fn run(
         Ground::Loopback => loopback_net(std::process::id()),
         Ground::Namespaces(number) => [SANDBOX_NET[0], SANDBOX_NET[1], number],
     };
-    let plan = Plan::of(scenario, seed, net);
+    let mut plan = Plan::of(scenario, seed, net);
+    let stacks = stack::look();
+    for host in &mut plan.hosts {
+        host.devices.retain(|device| {
+            !stacks.iter().any(|stack| stack.profile == device.profile && stack.missing.is_some())
+        });
+    }
+    for Stack { profile, missing, .. } in &stacks {
+        let wanted = scenario.devices.iter().any(|group| group.profile == *profile);
+        if let (true, Some(missing)) = (wanted, missing) {
+            eprintln!("picket-lab: without {}: {missing}", profile.name());
+        }
+    }
     // Declared before everything that runs inside it, and so dropped after it.
     let mut sandbox = match ground {
         Ground::Loopback => None,
         Ground::Namespaces(_) => {
-            Some(Sandbox::create(Ipv4Addr::new(net[0], net[1], net[2], 1), scenario.offload)?)
+            Some(Sandbox::create(Ipv4Addr::new(net[0], net[1], net[2], 1), scenario.offload, scenario.link)?)
         }
     };
     let gateway = sandbox.as_ref().map_or(Host::Here, Sandbox::gateway);
-    let mut broker = Broker::start(plan.broker, &plan.users, &gateway)?;
+    let mut broker = Broker::start_with_acl(plan.broker, &plan.users, &plan.acl, &gateway)?;
     let filter = format!("net {}.{}.{}.0/24", net[0], net[1], net[2]);
     let (interface, filter) = if sandbox.is_some() { (BRIDGE, None) } else { ("lo", Some(filter.as_str())) };
     let capture = Capture::start(&gateway, interface, filter, &out.join("capture.pcap"))?;
@@ -111,6 +128,8 @@ pub fn run(
         interrupted: stop.interrupted(),
         broker: plan.broker.to_string(),
         versions: versions()?,
+        stacks,
+        links: sandbox.as_ref().map_or("real", Sandbox::links).to_owned(),
         packets,
         scenario: scenario.clone(),
         episodes: Vec::new(),
@@ -166,13 +185,17 @@ impl Crew {
         let begin = Instant::now() + MUSTER;
         let start = unix(SystemTime::now() + MUSTER);
         let mut crew = Self { begin, plans, workers: Vec::new() };
-        for (index, (host, HostPlan { devices, attack, .. })) in hosts.iter().zip(&plan.hosts).enumerate() {
+        for (index, (host, HostPlan { addresses, devices, serves, attack })) in
+            hosts.iter().zip(&plan.hosts).enumerate()
+        {
             let work = Work {
                 broker: plan.broker,
                 start,
                 secs: scenario.secs,
                 seed,
                 devices: devices.clone(),
+                neighbours: plan.neighbours.clone(),
+                serves: addresses.iter().filter(|_| *serves).copied().map(IpAddr::V4).collect(),
                 attack: attack.clone(),
             };
             let file = crew.plan_file(index);

@@ -20,6 +20,9 @@ pub struct Scenario {
     /// Whether the broker wants passwords.
     #[serde(default)]
     pub auth: bool,
+    /// Whether an ACL file limits simple devices to their own topics. Needs `auth`.
+    #[serde(default)]
+    pub acl: bool,
     /// The broker's port.
     #[serde(default = "default_port")]
     pub port: u16,
@@ -29,6 +32,12 @@ pub struct Scenario {
     /// Whether hosts hand segments larger than their MTU to the capture, as most real ones do (namespaces only).
     #[serde(default = "default_offload")]
     pub offload: bool,
+    /// How bad the links of the hosts are (namespaces only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
+    /// Hosts that serve pages and have nothing to do with MQTT.
+    #[serde(default)]
+    pub neighbours: u8,
     /// How the fleet differs from the usual.
     #[serde(default)]
     pub habits: Habits,
@@ -46,6 +55,20 @@ const fn default_port() -> u16 {
 
 const fn default_offload() -> bool {
     true
+}
+
+/// A link by netem, in both directions.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Link {
+    /// Delay in milliseconds.
+    pub delay_ms: f64,
+    /// Spread of the delay in milliseconds.
+    pub jitter_ms: f64,
+    /// Packets lost, in percent.
+    pub loss: f64,
+    /// Packets that overtake others, in percent. Needs a delay.
+    pub reorder: f64,
 }
 
 /// Some devices of one kind.
@@ -124,12 +147,22 @@ impl Scenario {
         if self.secs == 0 || self.secs > LONGEST {
             return Err(format!("secs: should be 1 to {LONGEST}"));
         }
+        if self.acl && !self.auth {
+            return Err("acl: needs auth = true, for without names nobody can be told apart".into());
+        }
+        if let Some(link) = &self.link {
+            let percent = [link.loss, link.reorder].into_iter().all(|part| (0.0..=50.0).contains(&part));
+            let time = [link.delay_ms, link.jitter_ms].into_iter().all(|time| (0.0..=2000.0).contains(&time));
+            if !percent || !time {
+                return Err("link: should have at most 50 percent and 2000 milliseconds".into());
+            }
+        }
         if self.port == 0 {
             return Err("port: should not be 0".into());
         }
         let devices: usize = self.devices.iter().map(|group| usize::from(group.count)).sum();
-        if devices + self.attacks.len() > MOST_HOSTS {
-            return Err(format!("devices and attacks: at most {MOST_HOSTS} in all"));
+        if devices + self.attacks.len() + usize::from(self.neighbours) > MOST_HOSTS {
+            return Err(format!("devices, attacks and neighbours: at most {MOST_HOSTS} in all"));
         }
         let times = self.attacks.iter().map(|attack| attack.at).chain(self.restart_at);
         if times.into_iter().any(|at| !(0.0..f64::from(self.secs)).contains(&at)) {

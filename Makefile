@@ -39,9 +39,9 @@ corpus: ## Make labelled traffic in lab-data/corpus (root; 20 minutes, with QUIC
 	@scripts/corpus.sh $(if $(QUICK),--quick)
 
 .PHONY: model
-model: ## Train models/default.onnx again (see models/README.md)
+model: ## Train models/default.onnx again; STEPS="rows train compare test" after a change of the schema (see models/README.md)
 	@scripts/install-deps.sh --model
-	models/train/make_model.sh
+	models/train/make_model.sh $(STEPS)
 
 .PHONY: fuzz
 fuzz: ## Fuzz: make fuzz TARGET=config_toml SECONDS=60 (needs nightly and cargo-fuzz)

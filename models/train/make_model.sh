@@ -1,40 +1,103 @@
 #!/bin/sh
-# Makes models/default.onnx from nothing: builds Picket and its lab, makes the training and test traffic,
-# extracts the features, trains, measures, exports. Needs Rust, Python 3.11 with venv, mosquitto, and the right to make
-# network namespaces (see lab/). Run from anywhere: models/train/make_model.sh [--keep-traffic]
+# Makes models/default.onnx from nothing: traffic, rows, training, calibration, int8, figures, bundle. `make model` calls
+# it. Needs Rust, Python 3.11 with venv, mosquitto, and for the traffic the right to make network namespaces.
 #
-# --keep-traffic uses the captures of the last run and only extracts and trains again, for instance after a
-# change of the feature schema.
+#   models/train/make_model.sh [STEP...]
+#
+#   traffic   labelled captures of the laboratory (make corpus) and simulated benign days
+#   rows      picket extract over every capture
+#   train     the shipped model: models/default.onnx, golden vectors, card, lab-data/default.tar (ready to be signed)
+#   compare   every algorithm of models/train/configs on the same rows: lab-data/models, and a table in the card
+#   test      the tests of the training code, and those of the shipped model
+#
+# Without a step all of them. After a change of the schema: rows train compare test.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 root=$(CDPATH='' cd -- "$here/../.." && pwd)
-data=${PICKET_LAB_DATA:-$root/lab-data}
-python=${PYTHON:-python3.11}
-
-cargo build --release --manifest-path "$root/Cargo.toml" -p picket -p picket-lab
+data=$root/lab-data
 target=${CARGO_TARGET_DIR:-$root/target}/release
+python=$root/.venv/bin/python
+# Hours of benign traffic to train on, to judge certainty with, and to count false alarms in. Each has a seed of its own.
+train_hours=6
+quiet_hours=24
+test_hours=24
 
-if [ ! -x "$root/.venv/bin/python" ]; then
-    "$python" -m venv "$root/.venv"
-fi
-"$root/.venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
+programs() {
+    cargo build --release --quiet --manifest-path "$root/Cargo.toml" -p picket -p picket-lab --examples
+}
 
-# Two rounds of training traffic: the seed decides rates, styles and devices.
-if [ "${1-}" != --keep-traffic ]; then
-    rm -rf "${data:?}/train" "${data:?}/test"
-    mkdir -p "$data/train"
-    for seed in 1 2; do
-        "$target/picket-lab" corpus --split train --seed "$seed" --out "$data/train/$seed"
+environment() {
+    if [ ! -x "$python" ]; then
+        "${PYTHON:-python3.11}" -m venv "$root/.venv"
+    fi
+    "$root/.venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$here/requirements.txt"
+}
+
+traffic() {
+    make -C "$root" corpus
+    # Other styles, rates and devices of the same kinds.
+    rm -rf "${data:?}/corpus/train/more"
+    "$target/picket-lab" corpus --split train --seed 2 --out "$data/corpus/train/more"
+    rm -rf "${data:?}/simulated"
+    simulate train 11 $train_hours
+    simulate quiet 12 $quiet_hours
+    simulate test 13 $test_hours
+}
+
+# simulate NAME SEED HOURS
+simulate() {
+    "$target/picket-lab" simulate --hours "$3" --seed "$2" --out "$data/simulated/$1"
+}
+
+rows() {
+    find "$data/corpus" "$data/simulated" -name capture.pcap | sort | while read -r capture; do
+        "$target/picket" extract "$capture" --output csv >"${capture%/*}/features.csv"
     done
-    # Test traffic of seed 1 was looked at while the method was chosen, so it cannot judge it any more.
-    "$target/picket-lab" corpus --split test --seed 2 --out "$data/test"
-fi
-find "$data" -name capture.pcap | while read -r capture; do
-    "$target/picket" extract "$capture" --output csv >"${capture%/*}/features.csv"
-done
+}
 
-mkdir -p "$root/models/golden"
-"$root/.venv/bin/python" "$here/train.py" --train "$data/train" --test "$data/test" \
-    --out "$root/models/default.onnx" --golden "$root/models/golden/default.json" --card "$root/models/README.md"
-cargo test --manifest-path "$root/Cargo.toml" --test model_default
+# run SCRIPT OPTION...: with the data of all scripts
+run() {
+    script=$1
+    shift
+    "$python" "$here/$script" --train "$data/corpus/train" --simulated "$data/simulated/train" \
+        --quiet "$data/simulated/quiet" --test "$data/corpus/test" --card "$root/models/README.md" "$@"
+}
+
+train() {
+    mkdir -p "$root/models/golden"
+    run pipeline.py --out "$root/models/default.onnx" --golden "$root/models/golden/default.json" \
+        --bundle "$data/default.tar"
+}
+
+compare() {
+    run compare.py --models "$data/models" --latency "$target/examples/model_latency"
+}
+
+check() {
+    (cd "$here" && "$python" -m unittest)
+    cargo test --quiet --manifest-path "$root/Cargo.toml" --test model_default
+}
+
+programs
+environment
+for step in "${@:-all}"; do
+    case $step in
+        traffic) traffic ;;
+        rows) rows ;;
+        train) train ;;
+        compare) compare ;;
+        test) check ;;
+        all)
+            traffic
+            rows
+            train
+            compare
+            check
+            ;;
+        *)
+            echo "make_model.sh: no step $step" >&2
+            exit 64
+            ;;
+    esac
+done

@@ -3,9 +3,8 @@
 A scenario is a folder with `features.csv` (from `picket extract`) and `labels.toml` (from the lab).
 """
 
-import csv
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,8 @@ BENIGN = "benign"
 TAIL_SECONDS = 10.0
 # Rows after that are dropped until the 60 s windows hold the attack no more.
 GREY_SECONDS = 60.0
+# Captures with at least this many benign rows of one host are dealt to the folds host by host.
+LONG_CAPTURE = 3600
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Episode:
     source: str
     start: float
     end: float
+    attack: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,35 @@ class Scenario:
     times: np.ndarray  # float64 [rows], seconds since 1970
     episodes: tuple[Episode, ...]
 
+    def keep(self, chosen: np.ndarray) -> "Scenario":
+        """The scenario with some of its rows only."""
+        return replace(
+            self,
+            values=self.values[chosen],
+            labels=self.labels[chosen],
+            hosts=self.hosts[chosen],
+            times=self.times[chosen],
+        )
+
 
 def read_episodes(path: Path) -> tuple[Episode, ...]:
-    """The attacks of a `labels.toml`."""
+    """The attacks of a `labels.toml`; one with several sources counts once for each."""
     with path.open("rb") as file:
         table = tomllib.load(file)
-    return tuple(
-        Episode(str(entry["class"]), str(entry["source"]), float(entry["start"]), float(entry["end"]))
-        for entry in table.get("episode", [])
-    )
+    episodes = []
+    for entry in table.get("episode", []):
+        sources = entry.get("sources") or [entry["source"]]
+        for source in sources:
+            episodes.append(
+                Episode(
+                    str(entry["class"]),
+                    str(source),
+                    float(entry["start"]),
+                    float(entry["end"]),
+                    str(entry.get("attack", "")),
+                )
+            )
+    return tuple(episodes)
 
 
 def label_of(time: float, host: str, episodes: tuple[Episode, ...]) -> str | None:
@@ -65,41 +87,40 @@ def label_of(time: float, host: str, episodes: tuple[Episode, ...]) -> str | Non
     return None if grey else BENIGN
 
 
-def read_scenario(folder: Path, root: Path) -> Scenario:
-    """Reads and labels the rows of one folder; its name is the path below `root`."""
-    episodes = read_episodes(folder / "labels.toml")
-    path = folder / "features.csv"
-    with path.open(newline="") as file:
+def read_table(path: Path) -> tuple[str, str, tuple[str, ...], np.ndarray, np.ndarray, np.ndarray]:
+    """Schema, hash, columns, times, hosts and values of a `features.csv`."""
+    with path.open() as file:
         first = file.readline().split()
         fields = dict(part.split("=", 1) for part in first if "=" in part)
         if first[:1] != ["#"] or not {"schema", "hash"} <= fields.keys():
             raise ValueError(f"{path}: the first line is not '# schema=NAME hash=HASH'")
-        reader = csv.reader(file)
-        header = next(reader, [])
+        header = file.readline().strip().split(",")
         if header[:2] != ["ts", "host"]:
             raise ValueError(f"{path}: the header does not begin with ts,host")
-        times, hosts, labels, values = [], [], [], []
-        for number, row in enumerate(reader, start=3):
-            if len(row) != len(header):
-                raise ValueError(f"{path}:{number}: {len(row)} fields for {len(header)} columns")
-            label = label_of(float(row[0]), row[1], episodes)
-            if label is None:
-                continue
-            times.append(float(row[0]))
-            hosts.append(row[1])
-            labels.append(label)
-            values.append([float(value) for value in row[2:]])
-    return Scenario(
-        name=folder.relative_to(root).as_posix(),
-        schema=fields["schema"],
-        schema_hash=fields["hash"],
-        columns=tuple(header[2:]),
-        values=np.asarray(values, dtype=np.float32).reshape(len(values), len(header) - 2),
-        labels=np.asarray(labels, dtype=str),
-        hosts=np.asarray(hosts, dtype=str),
-        times=np.asarray(times, dtype=np.float64),
-        episodes=episodes,
+        kind = np.dtype([("time", "f8"), ("host", "U45"), ("values", "f4", (len(header) - 2,))])
+        lines = file.readlines()
+        try:
+            table = np.loadtxt(lines, dtype=kind, delimiter=",", comments=None, ndmin=1) if lines else np.empty(0, kind)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error} (rows are counted from line 3 of the file)") from error
+    return fields["schema"], fields["hash"], tuple(header[2:]), table["time"], table["host"], table["values"]
+
+
+def read_scenario(folder: Path, root: Path) -> Scenario:
+    """Reads and labels the rows of one folder; its name is the path below `root`."""
+    episodes = read_episodes(folder / "labels.toml")
+    schema, schema_hash, columns, times, hosts, values = read_table(folder / "features.csv")
+    labels = np.full(len(times), BENIGN, dtype="U32")
+    known = np.ones(len(times), dtype=bool)
+    for source in {episode.source for episode in episodes}:
+        for place in np.flatnonzero(hosts == source):
+            label = label_of(float(times[place]), source, episodes)
+            known[place] = label is not None
+            labels[place] = label or BENIGN
+    scenario = Scenario(
+        folder.relative_to(root).as_posix(), schema, schema_hash, columns, values, labels, hosts, times, episodes
     )
+    return scenario.keep(known)
 
 
 def read_corpus(root: Path) -> list[Scenario]:
@@ -107,6 +128,72 @@ def read_corpus(root: Path) -> list[Scenario]:
     scenarios = [read_scenario(path.parent, root) for path in sorted(root.rglob("features.csv"))]
     if not scenarios:
         raise ValueError(f"{root}: no scenario with a features.csv")
-    if len({(s.schema, s.schema_hash, s.columns) for s in scenarios}) != 1:
-        raise ValueError(f"{root}: the scenarios were extracted with different schemas; extract them again")
+    same_schema(scenarios)
     return scenarios
+
+
+def same_schema(scenarios: list[Scenario]) -> None:
+    """Refuses scenarios of several schemas."""
+    if len({(s.schema, s.schema_hash, s.columns) for s in scenarios}) != 1:
+        raise ValueError("the scenarios were extracted with different schemas; extract them again")
+
+
+def thin(scenario: Scenario, stride: int) -> Scenario:
+    """Every `stride`-th row of each host: neighbouring seconds of a benign day hardly differ."""
+    order = np.lexsort((scenario.times, scenario.hosts))
+    hosts = scenario.hosts[order]
+    starts = np.flatnonzero(np.r_[True, hosts[1:] != hosts[:-1]]) if hosts.size else np.empty(0, int)
+    place = np.arange(hosts.size) - np.repeat(starts, np.diff(np.r_[starts, hosts.size]))
+    return scenario.keep(np.sort(order[place % stride == 0]))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of several scenarios in one."""
+
+    columns: tuple[str, ...]
+    values: np.ndarray  # float32 [rows, columns]
+    labels: np.ndarray  # str [rows]
+    hosts: np.ndarray  # str [rows], scenario and host: no two scenarios share one
+    groups: np.ndarray  # str [rows], what a fold must not divide: a scenario, or a host of a long capture
+
+    def take(self, chosen: np.ndarray) -> "Rows":
+        """Some of the rows."""
+        return Rows(self.columns, self.values[chosen], self.labels[chosen], self.hosts[chosen], self.groups[chosen])
+
+    @staticmethod
+    def of(scenarios: list[Scenario]) -> "Rows":
+        """Puts scenarios together."""
+        hosts = [np.char.add(f"{s.name} ", s.hosts) for s in scenarios]
+        groups = []
+        for scenario, names in zip(scenarios, hosts, strict=True):
+            count = np.unique(names, return_counts=True)[1].max(initial=0)
+            long = count >= LONG_CAPTURE and not scenario.episodes
+            groups.append(names if long else np.full(len(names), scenario.name))
+        return Rows(
+            scenarios[0].columns,
+            np.concatenate([s.values for s in scenarios]),
+            np.concatenate([s.labels for s in scenarios]),
+            np.concatenate(hosts),
+            np.concatenate(groups),
+        )
+
+
+def folds(rows: Rows, count: int) -> np.ndarray:
+    """The fold of each row, 0 to `count - 1`: never two for one group.
+
+    Groups are dealt out by their rarest attack class, so that each fold misses as little of a class as it can.
+    """
+    names, numbers = np.unique(rows.groups, return_inverse=True)
+    classes, totals = np.unique(rows.labels, return_counts=True)
+    rarity = dict(zip(classes.tolist(), totals.tolist(), strict=True))
+    pairs = sorted(set(zip(numbers.tolist(), rows.labels.tolist(), strict=True)))
+    rarest: dict[int, str] = {}
+    for number, label in pairs:
+        held = rarest.get(number, BENIGN)
+        if label != BENIGN and (held == BENIGN or rarity[label] < rarity[held]):
+            rarest[number] = label
+    order = sorted(range(len(names)), key=lambda number: (rarest.get(number, BENIGN), str(names[number])))
+    fold = np.empty(len(names), dtype=int)
+    fold[order] = np.arange(len(names)) % count
+    return fold[numbers]

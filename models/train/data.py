@@ -1,0 +1,118 @@
+"""The rows that all models are trained and judged on."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from augment import augment, row_weights
+from metrics import Scores, verdicts
+from progress import say
+from rows import BENIGN, Rows, Scenario, read_corpus, same_schema, thin
+
+# A simulated day has a row for each second of each host, hardly different from its neighbours.
+STRIDE = 5
+# Classes that rows of the schema cannot show: their rows are left out and the card says so.
+LEFT_OUT = {
+    "arp_spoof": "one frame of ARP, which the windows of a host do not count",
+}
+
+
+@dataclass(frozen=True)
+class Data:
+    """Everything that `pipeline.py` was given."""
+
+    schema: str
+    schema_hash: str
+    train: list[Scenario]  # attacks and benign
+    test: list[Scenario]
+    quiet: list[Scenario]  # benign traffic that is not trained on: no row of it may be certain
+    left_out: dict[str, int]  # rows of classes that are not trained
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What is trained, benign first."""
+        found = set().union(*(set(s.labels.tolist()) for s in self.train))
+        hostile = sorted(found - {BENIGN})
+        if BENIGN not in found or len(hostile) < 2:
+            raise ValueError("training needs benign rows and at least two attack classes")
+        return (BENIGN, *hostile)
+
+    def created(self) -> str:
+        """The time of the last row of training, RFC 3339: the same rows make the same file."""
+        newest = max(float(s.times.max()) for s in self.train if s.times.size)
+        return datetime.fromtimestamp(int(newest), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def read_data(train: list[Path], simulated: Path | None, quiet: Path | None, test: Path) -> Data:
+    """Reads all folders and leaves out what the schema cannot show."""
+    scenarios = [scenario for folder in train for scenario in named(folder)]
+    if simulated:
+        scenarios += [thin(s, STRIDE) for s in named(simulated)]
+    tests = named(test)
+    silent = named(quiet) if quiet else []
+    same_schema(scenarios + tests + silent)
+    if any((s.labels != BENIGN).any() for s in silent):
+        raise ValueError(f"{quiet}: benign traffic is meant, but there are attacks")
+    left_out: dict[str, int] = {}
+
+    def shown(scenario: Scenario) -> Scenario:
+        hidden = np.isin(scenario.labels, list(LEFT_OUT))
+        for name in scenario.labels[hidden].tolist():
+            left_out[name] = left_out.get(name, 0) + 1
+        return scenario.keep(~hidden)
+
+    scenarios, tests = [shown(s) for s in scenarios], [shown(s) for s in tests]
+    data = Data(scenarios[0].schema, scenarios[0].schema_hash, scenarios, tests, silent, left_out)
+    apart(data)
+    unknown = sorted({str(n) for s in tests for n in np.unique(s.labels)} - set(data.classes))
+    if unknown:
+        raise ValueError(f"the test scenarios have classes that training does not: {', '.join(unknown)}")
+    say(f"read {sum(len(s.times) for s in scenarios)} rows to train, {sum(len(s.times) for s in tests)} to test")
+    return data
+
+
+def named(folder: Path) -> list[Scenario]:
+    """The scenarios of a folder."""
+    say(f"reading {folder}")
+    return read_corpus(folder)
+
+
+def apart(data: Data) -> None:
+    """Training and test must be different captures: no host's row may be in both."""
+    moments = [
+        {(s.name, float(s.times.min()), float(s.times.max())) for s in part if s.times.size}
+        for part in (data.train, data.test + data.quiet)
+    ]
+    if moments[0] & moments[1]:
+        raise ValueError("a capture is both trained on and tested with")
+
+
+@dataclass(frozen=True)
+class Grown:
+    """Rows to train on, with what was added to them."""
+
+    values: np.ndarray
+    targets: np.ndarray  # class numbers
+    weights: np.ndarray
+
+
+def grow(rows: Rows, classes: tuple[str, ...], seed: int) -> Grown:
+    """Adds the rows of `augment.py`."""
+    values, labels = augment(rows, seed)
+    number = {name: index for index, name in enumerate(classes)}
+    targets = np.asarray([number[name] for name in labels.tolist()])
+    return Grown(values, targets, row_weights(labels))
+
+
+def scored(classes: tuple[str, ...], probabilities: np.ndarray, labels: np.ndarray, limits: dict[str, float]) -> Scores:
+    """Figures of the verdicts with thresholds."""
+    return Scores.of(classes, labels, verdicts(classes, probabilities, limits))
+
+
+def count(scenarios: list[Scenario]) -> str:
+    """How many scenarios, rows and classes, in words."""
+    names, counts = np.unique(np.concatenate([s.labels for s in scenarios]), return_counts=True)
+    parts = ", ".join(f"{number} `{name}`" for name, number in zip(names, counts, strict=True))
+    return f"{len(scenarios)} captures with {counts.sum()} rows ({parts})"

@@ -73,3 +73,5 @@ pub mod sandbox;
 pub mod settings;
 #[cfg(feature = "std")]
 pub mod store;
+#[cfg(feature = "std")]
+pub mod update;

@@ -14,6 +14,7 @@ mod support;
 
 use std::fs;
 use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -152,5 +153,30 @@ fn in_the_cage_an_interface_that_comes_back_needs_a_new_start() {
         ip("link set veth1 up");
         wait_for_status(&mut daemon, &config, &log, "capture ok");
         assert!(daemon.stop().success());
+    });
+}
+
+#[test]
+fn the_service_manager_is_told_that_it_is_ready_alive_and_stopping() {
+    in_namespace("the_service_manager_is_told_that_it_is_ready_alive_and_stopping", || {
+        let folder = open_folder();
+        let config = configuration(folder.path(), "", "");
+        let log = folder.path().join("log");
+        let path = folder.path().join("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        support::program::set_mode(&path, 0o777);
+        manager.set_read_timeout(Some(LIMIT)).unwrap();
+        let hear = || {
+            let mut words = [0; 64];
+            let length = manager.recv(&mut words).expect("it is told in time");
+            String::from_utf8(words[..length].to_vec()).unwrap()
+        };
+        let daemon = Daemon::start_with(&config, &log, &[("NOTIFY_SOCKET", path.as_os_str())]);
+        assert_eq!(hear(), "READY=1\n");
+        assert_eq!(hear(), "WATCHDOG=1\n");
+        assert_eq!(hear(), "WATCHDOG=1\n");
+        assert!(daemon.stop().success());
+        assert_eq!(hear(), "STOPPING=1\n");
+        assert!(!fs::read_to_string(&log).unwrap().contains("cannot be told"));
     });
 }

@@ -7,6 +7,7 @@ mod metric;
 mod pipeline;
 mod publisher;
 mod sessions;
+mod supervisor;
 
 use std::path::Path;
 use std::sync::Arc;

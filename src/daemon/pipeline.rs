@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::metric::EngineCounters;
 use super::sessions::Sessions;
+use super::supervisor::Supervisor;
 use crate::alert::Alert;
 use crate::capture::{BlindReason, Event, FrameSource as _, InterfaceStatus, LiveSource, State};
 use crate::detect::scorer::Scorer;
@@ -73,7 +74,9 @@ impl Pipeline {
         let mut memory = OwnedMemory::new();
         let mut engine = Engine::new(settings, memory.lend(), scorer);
         let mut duties = Duties::new(self.metrics_every);
+        let mut supervisor = Supervisor::default();
         self.post_capture_health();
+        supervisor.ready();
         while !self.stop.load(Ordering::Relaxed) {
             let now = match self.source.next_frame()? {
                 Event::Frame(frame) => {
@@ -111,6 +114,7 @@ impl Pipeline {
                 return Err(ExitError::new(sysexits::SOFTWARE, "run: the delivery thread has ended")
                     .hint("see the log; the service manager should start the daemon again"));
             }
+            supervisor.alive(now.as_secs());
             if due.metric {
                 let counters =
                     EngineCounters::new(&engine.stats(), engine.violations(), self.source.status());
@@ -120,6 +124,7 @@ impl Pipeline {
             }
         }
         log::info!("stopping");
+        supervisor.stopping();
         if let Some(sessions) = &mut self.sessions {
             sessions.save(&engine, Timestamp::from_secs(duties.last));
         }

@@ -94,11 +94,17 @@ pub struct Daemon {
 impl Daemon {
     /// Starts it with its log in `log`.
     pub fn start(config: &Path, log: &Path) -> Self {
+        Self::start_with(config, log, &[])
+    }
+
+    /// Starts it with these variables in its environment.
+    pub fn start_with(config: &Path, log: &Path, variables: &[(&str, &OsStr)]) -> Self {
         let log = fs::File::create(log).unwrap();
         let child = Command::new(PROGRAM)
             .arg("run")
             .arg("-c")
             .arg(config)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::attack::{Attack, Place};
+use crate::attack::{Attack, Known, Place};
 use crate::benign::fleet;
 use crate::benign::profile::{Habits, Profile};
 use crate::broker::{self, Broker};
@@ -21,6 +21,7 @@ use crate::scenario::run::{self, Ground};
 use crate::scenario::spec::Scenario;
 use crate::stop::Stop;
 use crate::target::Target;
+use crate::victim::{self, Service};
 use crate::worker::Work;
 
 const EXAMPLES: &str = "Examples:
@@ -48,6 +49,8 @@ enum Command {
     Attack(AttackCommand),
     /// Run a private mosquitto until a signal or a deadline
     Broker(BrokerCommand),
+    /// Run listeners that look like SSH, Telnet and HTTP, as victims, until a signal
+    Victim(VictimCommand),
     /// Run a scenario and write a labelled capture of it
     Scenario(ScenarioCommand),
     /// Run many scenarios in namespaces at the same time: captures to train or to test with (needs root)
@@ -117,6 +120,8 @@ struct Benign {
 struct AttackCommand {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    known: Known,
     #[command(subcommand)]
     attack: Attack,
 }
@@ -132,6 +137,19 @@ struct BrokerCommand {
     /// Stop after so many seconds
     #[arg(long)]
     secs: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+struct VictimCommand {
+    /// Address to listen at
+    #[arg(long, default_value = "127.0.0.1")]
+    ip: IpAddr,
+    /// Services; all by default
+    #[arg(long, value_enum)]
+    service: Vec<Service>,
+    /// Port of the first service instead of its usual one; 0 takes a free one. The addresses are printed
+    #[arg(long)]
+    port: Option<u16>,
 }
 
 #[derive(Debug, Args)]
@@ -183,6 +201,13 @@ impl Cli {
             Command::Benign(benign) => benign.run(&stop),
             Command::Attack(attack) => attack.run(&stop),
             Command::Broker(broker) => broker.run(&stop),
+            Command::Victim(command) => victim::run(
+                command.ip,
+                if command.service.is_empty() { &Service::ALL } else { &command.service },
+                command.port,
+                &stop,
+                |address| println!("{address}"),
+            ),
             Command::Scenario(scenario) => scenario.run(&stop),
             Command::Corpus(corpus) => {
                 corpus::run::run(corpus.split, corpus.seed, corpus.jobs, corpus.limit, &corpus.out, &stop)
@@ -225,6 +250,7 @@ impl AttackCommand {
             target: Target::check(self.common.broker)?,
             from: self.common.from,
             credentials: self.common.credentials()?,
+            known: self.known.clone(),
             seed: self.common.seed,
         };
         if let (Attack::MqttBruteforce(attack), None) = (&self.attack, &place.credentials)
@@ -232,11 +258,11 @@ impl AttackCommand {
         {
             return Err(LabError::Usage("--succeed needs --username and --password-file".into()));
         }
-        eprintln!("picket-lab: {} at {}", self.attack.class(), self.common.broker);
-        let episode = self.attack.run(&place, stop);
+        eprintln!("picket-lab: {} at {}", self.attack.name(), self.common.broker);
+        let episode = self.attack.run(&place, stop)?;
         eprintln!(
             "picket-lab: {} from {}: {} actions in {:.1} s ({} accepted, {} refused, {} failed)",
-            episode.class,
+            self.attack.name(),
             episode.attacker,
             episode.count,
             episode.end - episode.start,
@@ -271,9 +297,9 @@ impl ScenarioCommand {
         let manifest = run::run(&scenario, self.seed, ground, &self.out, stop)?;
         for episode in &manifest.episodes {
             eprintln!(
-                "picket-lab: {:6.1} s  {:18} from {:15} {:6} actions in {:.1} s",
+                "picket-lab: {:6.1} s  {:24} from {:15} {:6} actions in {:.1} s",
                 episode.start - manifest.start,
-                episode.class,
+                episode.style.name(),
                 episode.attacker,
                 episode.count,
                 episode.end - episode.start

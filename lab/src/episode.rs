@@ -17,8 +17,12 @@ use crate::error::LabError;
 pub struct Episode {
     /// Class, as in the product's vocabulary.
     pub class: String,
+    /// Number in the catalogue of attacks, such as A3.
+    pub attack: String,
     /// Source address.
     pub attacker: IpAddr,
+    /// Other addresses that its packets seem to come from.
+    pub disguises: Vec<IpAddr>,
     /// Attacked address and port.
     pub victim: SocketAddr,
     /// Just before the first packet, in seconds since 1970 UTC, with microseconds.
@@ -98,6 +102,8 @@ pub struct Labels {
 pub struct Label {
     /// Class, as in the product's vocabulary.
     pub class: String,
+    /// Number in the catalogue of attacks, such as A3.
+    pub attack: String,
     /// Source address.
     pub source: IpAddr,
     /// Attacked address.
@@ -113,19 +119,22 @@ pub struct Label {
 }
 
 impl Labels {
-    /// The labels of these episodes, in order of time.
+    /// The labels of these episodes, in order of time: one for each address that an attack seems to come from.
     #[must_use]
     pub fn of(episodes: &[Episode]) -> Self {
         let mut labels: Vec<_> = episodes
             .iter()
-            .map(|episode| Label {
-                class: episode.class.clone(),
-                source: episode.attacker,
-                victim: episode.victim.ip(),
-                port: episode.victim.port(),
-                start: episode.start,
-                end: episode.end,
-                count: episode.count,
+            .flat_map(|episode| {
+                std::iter::once(&episode.attacker).chain(&episode.disguises).map(|source| Label {
+                    class: episode.class.clone(),
+                    attack: episode.attack.clone(),
+                    source: *source,
+                    victim: episode.victim.ip(),
+                    port: episode.victim.port(),
+                    start: episode.start,
+                    end: episode.end,
+                    count: episode.count,
+                })
             })
             .collect();
         labels.sort_by(|a, b| a.start.total_cmp(&b.start));
@@ -160,6 +169,8 @@ mod tests {
     fn episode(class: &str, start: f64) -> Episode {
         Episode {
             class: class.into(),
+            attack: "N1".into(),
+            disguises: vec!["198.18.0.9".parse().unwrap()],
             attacker: "10.77.1.66".parse().unwrap(),
             victim: "10.77.1.1:1883".parse().unwrap(),
             start,
@@ -168,7 +179,7 @@ mod tests {
             accepted: 1,
             refused: 2,
             failed: 0,
-            style: toml::from_str("class = \"tcp_scan\"").unwrap(),
+            style: toml::from_str("name = \"tcp_scan\"").unwrap(),
         }
     }
 
@@ -179,10 +190,14 @@ mod tests {
             episode("mqtt_slow_dos", 1_763_690_000.123_456),
         ]);
         let text = labels.to_toml();
-        assert!(text.contains("[[episode]]\nclass = \"mqtt_slow_dos\"\nsource = \"10.77.1.66\""), "{text}");
+        assert!(
+            text.contains("[[episode]]\nclass = \"mqtt_slow_dos\"\nattack = \"N1\"\nsource = \"10.77.1.66\""),
+            "{text}"
+        );
         assert!(text.contains("start = 1763690000.123456\n"), "{text}");
         assert_eq!(toml::from_str::<Labels>(&text).unwrap(), labels);
-        assert_eq!(labels.episodes[1].class, "tcp_scan");
+        assert_eq!(labels.episodes[2].class, "tcp_scan");
+        assert_eq!(labels.episodes[3].source.to_string(), "198.18.0.9");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! that it made itself, and nothing else ([`target`]); everything it does is seeded ([`random`]) and bounded in
 //! time and count ([`stop`], [`attack`]).
 //!
-//! - Ground: [`target`], [`sandbox`], [`child`], [`broker`].
+//! - Ground: [`target`], [`sandbox`], [`child`], [`broker`], [`victim`].
 //! - Traffic: [`mqtt`] (a client of its own), [`benign`], [`attack`].
 //! - Order: [`scenario`] (plan and run), [`worker`] (one host), [`corpus`] (many scenarios), [`episode`] (labels).
 //! - Front: [`cli`], [`error`].
@@ -36,4 +36,5 @@ pub mod sandbox;
 pub mod scenario;
 pub mod stop;
 pub mod target;
+pub mod victim;
 pub mod worker;

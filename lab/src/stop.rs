@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use crate::random::Random;
+
 /// Longest uninterrupted sleep: the delay between a signal and its effect.
 const SLICE: Duration = Duration::from_millis(50);
 
@@ -87,6 +89,7 @@ impl Stop {
 pub struct Pacer {
     next: Instant,
     gap: Duration,
+    jitter: Option<(f64, Random)>,
 }
 
 impl Pacer {
@@ -94,14 +97,24 @@ impl Pacer {
     #[must_use]
     pub fn new(per_second: f64) -> Self {
         let gap = if per_second > 0.0 { Duration::from_secs_f64(1.0 / per_second) } else { Duration::ZERO };
-        Self { next: Instant::now(), gap }
+        Self { next: Instant::now(), gap, jitter: None }
+    }
+
+    /// Lets each gap vary by up to this share of it, up and down; the mean stays.
+    #[must_use]
+    pub fn jittered(self, share: f64, random: &mut Random) -> Self {
+        let share = share.clamp(0.0, 1.0);
+        Self { jitter: (share > 0.0).then(|| (share, Random::new(random.seed()))), ..self }
     }
 
     /// Waits for the next turn. False when it is time to stop instead.
     #[must_use]
     pub fn turn(&mut self, stop: &Stop) -> bool {
         let go = if self.gap.is_zero() { !stop.is_set() } else { stop.sleep_until(self.next) };
-        self.next += self.gap;
+        self.next += match &mut self.jitter {
+            Some((share, random)) => self.gap.mul_f64(random.between_f64((1.0 - *share, 1.0 + *share))),
+            None => self.gap,
+        };
         go
     }
 }

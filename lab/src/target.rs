@@ -27,6 +27,11 @@ pub enum Refusal {
     /// An address of the sandboxes, but this process is not inside one.
     #[error("refusing {0}: this process is not inside a namespace that picket-lab made")]
     NotInSandbox(IpAddr),
+    /// Packets of its own making never leave the sandboxes, not even for loopback.
+    #[error(
+        "refusing {0}: this attack makes its own packets, and does so only in a namespace that picket-lab made"
+    )]
+    RawOutside(IpAddr),
 }
 
 /// An address that has been checked. The only way to get one is [`Target::check`], and nothing connects without one.
@@ -73,6 +78,27 @@ impl Target {
         }
     }
 
+    /// The address as one that may get packets of our own making: version 4, in the sandboxes' network, from inside a
+    /// sandbox. Asked anew each time.
+    ///
+    /// # Errors
+    /// [`Refusal::RawOutside`].
+    pub fn raw(self) -> Result<Ipv4Addr, Refusal> {
+        raw(self.0.ip(), in_own_namespace(Path::new(NAMESPACE_DIR)))
+    }
+
+    /// Another host of the same /24, at the same port. Loopback stays loopback, and a sandbox the same sandbox.
+    #[must_use]
+    pub const fn neighbour(self, last: u8) -> Self {
+        match self.0.ip() {
+            IpAddr::V4(v4) => {
+                let [a, b, c, _] = v4.octets();
+                Self(SocketAddr::new(IpAddr::V4(Ipv4Addr::new(a, b, c, last)), self.0.port()))
+            }
+            IpAddr::V6(_) => self,
+        }
+    }
+
     /// The same host at another port: what a scan needs.
     #[must_use]
     pub const fn at_port(self, port: u16) -> Self {
@@ -95,7 +121,16 @@ fn decide(ip: IpAddr, in_sandbox: bool) -> Result<(), Refusal> {
     }
 }
 
-fn in_sandbox_net(ip: Ipv4Addr) -> bool {
+fn raw(ip: IpAddr, in_sandbox: bool) -> Result<Ipv4Addr, Refusal> {
+    match ip {
+        IpAddr::V4(v4) if in_sandbox && in_sandbox_net(v4) => Ok(v4),
+        _ => Err(Refusal::RawOutside(ip)),
+    }
+}
+
+/// Whether an address belongs to the sandboxes.
+#[must_use]
+pub fn in_sandbox_net(ip: Ipv4Addr) -> bool {
     ip.octets()[..2] == SANDBOX_NET
 }
 
@@ -150,6 +185,19 @@ mod tests {
             Err(Refusal::NotInSandbox(ip("10.77.3.1"))),
             "the tests do not run inside a sandbox"
         );
+    }
+
+    #[test]
+    fn packets_of_our_own_making_stay_in_the_sandboxes() {
+        assert_eq!(raw(ip("10.77.3.1"), true), Ok(Ipv4Addr::new(10, 77, 3, 1)));
+        for (other, in_sandbox) in
+            [("10.77.3.1", false), ("127.0.0.1", true), ("8.8.8.8", true), ("::1", true)]
+        {
+            assert_eq!(raw(ip(other), in_sandbox), Err(Refusal::RawOutside(ip(other))), "{other}");
+        }
+        let target = Target::check("127.5.6.7:99".parse().unwrap()).unwrap();
+        assert_eq!(target.neighbour(9).address().to_string(), "127.5.6.9:99");
+        assert_eq!(target.raw(), Err(Refusal::RawOutside(ip("127.5.6.7"))));
     }
 
     #[test]

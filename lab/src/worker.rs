@@ -1,4 +1,4 @@
-//! The part that runs on a host: devices and at most one attack, started by the scenario with a plan in a file.
+//! The part that runs on a host: devices and attacks, started by the scenario with a plan in a file.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
@@ -15,7 +15,7 @@ use crate::episode::{Episode, Summary, unix};
 use crate::error::LabError;
 use crate::scenario::plan::AttackPlan;
 use crate::stop::Stop;
-use crate::target::Target;
+use crate::target::{Refusal, Target};
 
 /// What a worker has to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,8 +34,8 @@ pub struct Work {
     pub neighbours: Vec<IpAddr>,
     /// Addresses at which this host serves pages.
     pub serves: Vec<IpAddr>,
-    /// The attack.
-    pub attack: Option<AttackPlan>,
+    /// The attacks.
+    pub attacks: Vec<AttackPlan>,
 }
 
 impl Work {
@@ -62,34 +62,51 @@ impl Work {
             return Ok(summary);
         }
         let stop = stop.within(Duration::from_secs(self.secs.into()));
-        thread::scope(|scope| {
-            let attack = self.attack.as_ref().map(|plan| {
-                let stop = stop.clone();
-                scope.spawn(move || attack(plan, target, begin, &stop))
-            });
+        thread::scope(|scope| -> Result<(), LabError> {
+            let attacks: Vec<_> = self
+                .attacks
+                .iter()
+                .map(|plan| {
+                    let stop = stop.clone();
+                    scope.spawn(move || attack(plan, target, begin, &stop))
+                })
+                .collect();
             scope.spawn(|| pages::serve(&self.serves, &stop));
             summary.benign = fleet::run(&self.devices, target, &self.neighbours, &stop);
-            let episode = attack.and_then(|thread| thread.join().expect("an attack ends without a panic"));
-            summary.episodes.extend(episode);
-        });
-        Ok(summary)
+            for attack in attacks {
+                let episode = attack.join().expect("an attack ends without a panic")?;
+                summary.episodes.extend(episode);
+            }
+            Ok(())
+        })
+        .map(|()| summary)
     }
 }
 
 /// Waits for its time and carries it out. Nothing if the scenario ends before.
-fn attack(plan: &AttackPlan, target: Target, begin: Instant, stop: &Stop) -> Option<Episode> {
+fn attack(
+    plan: &AttackPlan,
+    target: Target,
+    begin: Instant,
+    stop: &Stop,
+) -> Result<Option<Episode>, Refusal> {
     if !stop.sleep_until(begin + Duration::from_secs_f64(plan.at.max(0.0))) {
-        return None;
+        return Ok(None);
     }
-    let place =
-        Place { target, from: Some(plan.from), credentials: plan.credentials.clone(), seed: plan.seed };
-    eprintln!("picket-lab: {} from {} begins", plan.attack.class(), plan.from);
-    let episode = plan.attack.run(&place, stop);
+    let place = Place {
+        target,
+        from: Some(plan.from),
+        credentials: plan.credentials.clone(),
+        known: plan.known.clone(),
+        seed: plan.seed,
+    };
+    eprintln!("picket-lab: {} from {} begins", plan.attack.name(), plan.from);
+    let episode = plan.attack.run(&place, stop)?;
     eprintln!(
         "picket-lab: {} from {} is over after {} actions",
-        plan.attack.class(),
+        plan.attack.name(),
         plan.from,
         episode.count
     );
-    Some(episode)
+    Ok(Some(episode))
 }

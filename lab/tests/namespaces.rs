@@ -20,8 +20,8 @@ use picket_lab::episode::Labels;
 const SCENARIO: &str = "name = \"small\"\nsecs = 5\nauth = true
 [[devices]]\nprofile = \"camera\"\ncount = 2\ntogether = true
 [[devices]]\nprofile = \"second-stack\"\ncount = 1
-[[attacks]]\nat = 1\nclass = \"mqtt_bruteforce\"\ntries = 20\nrate = 0
-[[attacks]]\nat = 2\nclass = \"tcp_scan\"\ncount = 30\nrate = 0\n";
+[[attacks]]\nat = 1\nname = \"mqtt_bruteforce\"\ntries = 20\nrate = 0
+[[attacks]]\nat = 2\nname = \"tcp_scan\"\ncount = 30\nrate = 0\n";
 
 /// Whether this process may make namespaces here.
 fn may_make_namespaces() -> bool {

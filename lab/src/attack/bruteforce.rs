@@ -6,7 +6,8 @@ use std::thread;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::{Meter, Naming, Place, defaults, share, words};
+use super::manner::Naming;
+use super::{Deed, Meter, Place, defaults, share, words};
 use crate::mqtt::packet::{Connect, Version};
 use crate::mqtt::session::{ConnectError, Session};
 use crate::stop::{Pacer, Stop};
@@ -24,6 +25,9 @@ pub struct BruteForce {
     /// Guesses a second over all workers; 0 is as fast as the broker answers
     #[arg(long, default_value_t = 40.0)]
     pub rate: f64,
+    /// How much each pause varies: 0 not at all, 1 from none to twice as long
+    #[arg(long, default_value_t = 0.0)]
+    pub jitter: f64,
     /// Workers that guess at the same time
     #[arg(long, default_value_t = 1)]
     pub workers: u32,
@@ -50,8 +54,16 @@ impl Default for BruteForce {
     }
 }
 
-impl BruteForce {
-    pub(super) fn run(&self, place: &Place, stop: &Stop, meter: &Meter) {
+impl Deed for BruteForce {
+    fn label(&self) -> (&'static str, &'static str) {
+        ("mqtt_bruteforce", "A7")
+    }
+
+    fn secs(&self) -> u32 {
+        self.secs
+    }
+
+    fn run(&self, place: &Place, stop: &Stop, meter: &Meter) {
         let guess_number = AtomicU64::new(0);
         thread::scope(|scope| {
             for worker in 0..self.workers.clamp(1, 64) {
@@ -64,10 +76,12 @@ impl BruteForce {
             self.guess(right.pair(), "client", place, meter);
         }
     }
+}
 
+impl BruteForce {
     fn worker(&self, worker: u32, place: &Place, stop: &Stop, meter: &Meter, guess_number: &AtomicU64) {
         let mut random = place.random(worker);
-        let mut pacer = Pacer::new(share(self.rate, self.workers));
+        let mut pacer = Pacer::new(share(self.rate, self.workers)).jittered(self.jitter, &mut random);
         while pacer.turn(stop) && meter.take(u64::from(self.tries)) {
             let index = guess_number.fetch_add(1, Ordering::Relaxed);
             let users = self.users.max(1);

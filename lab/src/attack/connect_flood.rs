@@ -7,7 +7,8 @@ use std::thread;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::{Meter, Naming, Place, defaults, share};
+use super::manner::Naming;
+use super::{Deed, Meter, Place, defaults, share};
 use crate::mqtt::packet::Version;
 use crate::mqtt::session::{ConnectError, Session, reset};
 use crate::random::Random;
@@ -39,6 +40,9 @@ pub struct ConnectFlood {
     /// Connections a second over all workers; 0 is as fast as possible
     #[arg(long, default_value_t = 100.0)]
     pub rate: f64,
+    /// How much each pause varies: 0 not at all, 1 from none to twice as long
+    #[arg(long, default_value_t = 0.0)]
+    pub jitter: f64,
     /// Workers that connect at the same time
     #[arg(long, default_value_t = 2)]
     pub workers: u32,
@@ -68,13 +72,22 @@ impl Default for ConnectFlood {
 /// Most connections that one flood holds open.
 const MOST_HELD: usize = 2000;
 
-impl ConnectFlood {
-    pub(super) fn run(&self, place: &Place, stop: &Stop, meter: &Meter) {
+impl Deed for ConnectFlood {
+    fn label(&self) -> (&'static str, &'static str) {
+        ("mqtt_connect_flood", "A1")
+    }
+
+    fn secs(&self) -> u32 {
+        self.secs
+    }
+
+    fn run(&self, place: &Place, stop: &Stop, meter: &Meter) {
         thread::scope(|scope| {
             for worker in 0..self.workers.clamp(1, 64) {
                 scope.spawn(move || {
                     let mut random = place.random(worker);
-                    let mut pacer = Pacer::new(share(self.rate, self.workers));
+                    let mut pacer =
+                        Pacer::new(share(self.rate, self.workers)).jittered(self.jitter, &mut random);
                     let mut held: Vec<TcpStream> = Vec::new();
                     while pacer.turn(stop) && meter.take(u64::from(self.count)) {
                         if let Some(stream) = self.one(place, meter, &mut random)
@@ -87,7 +100,9 @@ impl ConnectFlood {
             }
         });
     }
+}
 
+impl ConnectFlood {
     /// One connection; given back if it is to be held.
     fn one(&self, place: &Place, meter: &Meter, random: &mut Random) -> Option<TcpStream> {
         let dial = place.dial();

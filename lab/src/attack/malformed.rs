@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::{Meter, Place, defaults};
+use super::{Deed, Meter, Place, defaults};
 use crate::mqtt::packet::{Connect, Publish, Version, field, packet, subscribe};
 use crate::mqtt::session::is_timeout;
 use crate::random::Random;
@@ -24,6 +24,8 @@ pub enum Kind {
     Violations,
     /// What is legal and that no honest device does.
     Odd,
+    /// Ordinary packets with some bytes changed by chance, as fuzzers send them.
+    Fuzz,
 }
 
 /// Options of the malformed traffic.
@@ -64,14 +66,26 @@ struct Case {
     bytes: Vec<u8>,
 }
 
-impl Malformed {
-    pub(super) fn run(&self, place: &Place, stop: &Stop, meter: &Meter) {
+impl Deed for Malformed {
+    fn label(&self) -> (&'static str, &'static str) {
+        ("mqtt_malformed", "A6")
+    }
+
+    fn secs(&self) -> u32 {
+        self.secs
+    }
+
+    fn run(&self, place: &Place, stop: &Stop, meter: &Meter) {
         let mut random = place.random(0);
         let mut pacer = Pacer::new(self.rate);
         let mut queue = Vec::new();
         while pacer.turn(stop) && meter.take(u64::from(self.count)) {
             if queue.is_empty() {
-                queue = cases(self.protocol, place, &mut random);
+                queue = if self.kind == Kind::Fuzz {
+                    (0..32).map(|_| mutant(self.protocol, place, &mut random)).collect()
+                } else {
+                    cases(self.protocol, place, &mut random)
+                };
                 queue.retain(|case| self.wants(case));
                 random.shuffle(&mut queue);
             }
@@ -151,6 +165,25 @@ fn cases(version: Version, place: &Place, random: &mut Random) -> Vec<Case> {
         add("odd topic", Kind::Odd, bytes);
     }
     all
+}
+
+/// An ordinary conversation with one to six changed bytes, perhaps cut short.
+fn mutant(version: Version, place: &Place, random: &mut Random) -> Case {
+    let id = random.text(10);
+    let mut bytes = place.connect(version, &id, 60).encode();
+    if random.chance(0.7) {
+        bytes.extend(subscribe(version, 1, &[("site/+/state", 1)]));
+        Publish { topic: "site/a/state", payload: b"21.5", qos: 1, retain: false, id: 2 }
+            .encode_into(version, &mut bytes);
+    }
+    for _ in 0..random.between((1, 6)) {
+        let at = random.between((0, u32::try_from(bytes.len() - 1).expect("short"))) as usize;
+        bytes[at] = u8::try_from(random.between((0, 255))).expect("a byte");
+    }
+    if random.chance(0.2) {
+        bytes.truncate(bytes.len() / 2);
+    }
+    Case { name: "changed bytes", kind: Kind::Fuzz, bytes }
 }
 
 /// A CONNECT with its variable header and payload given by hand.
@@ -271,6 +304,7 @@ mod tests {
             target: Target::check("127.0.0.1:1".parse().unwrap()).unwrap(),
             from: None,
             credentials: None,
+            known: super::super::Known::default(),
             seed: 1,
         }
     }

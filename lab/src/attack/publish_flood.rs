@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::{Meter, Naming, Place, defaults, share};
+use super::manner::Naming;
+use super::{Deed, Meter, Place, defaults, share};
 use crate::mqtt::packet::{Publish, Version};
 use crate::mqtt::session::{ConnectError, Session};
 use crate::random::Random;
@@ -23,6 +24,9 @@ pub struct PublishFlood {
     /// Messages a second over all connections; 0 is as fast as possible
     #[arg(long, default_value_t = 1000.0)]
     pub rate: f64,
+    /// How much each pause varies: 0 not at all, 1 from none to twice as long
+    #[arg(long, default_value_t = 0.0)]
+    pub jitter: f64,
     /// Connections that publish at the same time
     #[arg(long, default_value_t = 1)]
     pub connections: u32,
@@ -61,8 +65,16 @@ impl Default for PublishFlood {
     }
 }
 
-impl PublishFlood {
-    pub(super) fn run(&self, place: &Place, stop: &Stop, meter: &Meter) {
+impl Deed for PublishFlood {
+    fn label(&self) -> (&'static str, &'static str) {
+        ("mqtt_publish_flood", "A2")
+    }
+
+    fn secs(&self) -> u32 {
+        self.secs
+    }
+
+    fn run(&self, place: &Place, stop: &Stop, meter: &Meter) {
         thread::scope(|scope| {
             for worker in 0..self.connections.clamp(1, 256) {
                 scope.spawn(move || {
@@ -85,11 +97,14 @@ impl PublishFlood {
         let done = meter.done.load(std::sync::atomic::Ordering::Relaxed);
         meter.accepted.store(done, std::sync::atomic::Ordering::Relaxed);
     }
+}
 
+impl PublishFlood {
     fn flood(&self, mut session: Session, random: &mut Random, stop: &Stop, meter: &Meter) -> io::Result<()> {
         let payload = random.text(self.payload as usize).into_bytes();
         let coalesce = self.coalesce.clamp(1, 5000);
-        let mut pacer = Pacer::new(share(self.rate, self.connections) / f64::from(coalesce));
+        let mut pacer = Pacer::new(share(self.rate, self.connections) / f64::from(coalesce))
+            .jittered(self.jitter, random);
         let mut bytes = Vec::new();
         while pacer.turn(stop) {
             bytes.clear();

@@ -6,8 +6,9 @@ use std::thread;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::{Meter, Place, defaults, share};
+use super::{Deed, Meter, Place, defaults, share};
 use crate::mqtt::session::{Dial, reset};
+use crate::random::Random;
 use crate::stop::{Pacer, Stop};
 
 /// In which order the ports are tried.
@@ -46,6 +47,9 @@ pub struct TcpScan {
     /// Ports a second over all workers; 0 is as fast as possible
     #[arg(long, default_value_t = 100.0)]
     pub rate: f64,
+    /// How much each pause varies: 0 not at all, 1 from none to twice as long
+    #[arg(long, default_value_t = 0.0)]
+    pub jitter: f64,
     /// Workers that try at the same time
     #[arg(long, default_value_t = 1)]
     pub workers: u32,
@@ -70,15 +74,24 @@ const COMMON: [u16; 40] = [
     9100,
 ];
 
-impl TcpScan {
-    pub(super) fn run(&self, place: &Place, stop: &Stop, meter: &Meter) {
-        let ports = self.list(place);
+impl Deed for TcpScan {
+    fn label(&self) -> (&'static str, &'static str) {
+        ("tcp_scan", "N1")
+    }
+
+    fn secs(&self) -> u32 {
+        self.secs
+    }
+
+    fn run(&self, place: &Place, stop: &Stop, meter: &Meter) {
+        let ports = port_list(self.ports, self.order, self.count, &mut place.random(0));
         let workers = self.workers.clamp(1, 64);
         thread::scope(|scope| {
             for worker in 0..workers {
+                let mut random = place.random(worker);
                 let mine = ports.iter().skip(worker as usize).step_by(workers as usize);
                 scope.spawn(move || {
-                    let mut pacer = Pacer::new(share(self.rate, workers));
+                    let mut pacer = Pacer::new(share(self.rate, workers)).jittered(self.jitter, &mut random);
                     for port in mine {
                         if !pacer.turn(stop) || !meter.take(u64::from(self.count)) {
                             break;
@@ -89,7 +102,9 @@ impl TcpScan {
             }
         });
     }
+}
 
+impl TcpScan {
     fn probe(&self, dial: &Dial, meter: &Meter) {
         match dial.open() {
             Ok(stream) => {
@@ -104,28 +119,27 @@ impl TcpScan {
             Err(_) => Meter::count(&meter.failed),
         }
     }
+}
 
-    /// The ports in the order in which they are tried: no port twice.
-    fn list(&self, place: &Place) -> Vec<u16> {
-        let count = self.count.clamp(1, 20_000) as usize;
-        let mut random = place.random(0);
-        let mut ports: Vec<u16> = match self.ports {
-            Ports::Common => COMMON
-                .into_iter()
-                .chain((1..=u16::MAX).filter(|port| !COMMON.contains(port)))
-                .take(count)
-                .collect(),
-            Ports::Range => {
-                let start = u16::try_from(random.between((1, 40_000))).expect("below the largest port");
-                (start..=u16::MAX).take(count).collect()
-            }
-        };
-        match self.order {
-            Order::Ascending => ports.sort_unstable(),
-            Order::Random => random.shuffle(&mut ports),
+/// The ports in the order in which they are tried: no port twice.
+pub(super) fn port_list(ports: Ports, order: Order, count: u32, random: &mut Random) -> Vec<u16> {
+    let count = count.clamp(1, 20_000) as usize;
+    let mut list: Vec<u16> = match ports {
+        Ports::Common => COMMON
+            .into_iter()
+            .chain((1..=u16::MAX).filter(|port| !COMMON.contains(port)))
+            .take(count)
+            .collect(),
+        Ports::Range => {
+            let start = u16::try_from(random.between((1, 40_000))).expect("below the largest port");
+            (start..=u16::MAX).take(count).collect()
         }
-        ports
+    };
+    match order {
+        Order::Ascending => list.sort_unstable(),
+        Order::Random => random.shuffle(&mut list),
     }
+    list
 }
 
 #[cfg(test)]
@@ -133,22 +147,15 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::target::Target;
 
     #[test]
     fn a_list_holds_each_port_once_and_is_the_same_for_the_same_seed() {
-        let place = |seed| Place {
-            target: Target::check("127.0.0.1:1".parse().unwrap()).unwrap(),
-            from: None,
-            credentials: None,
-            seed,
-        };
         for ports in [Ports::Common, Ports::Range] {
-            let scan = TcpScan { ports, count: 1000, ..TcpScan::default() };
-            let list = scan.list(&place(1));
+            let list_of = |seed| port_list(ports, Order::Random, 1000, &mut Random::new(seed));
+            let list = list_of(1);
             assert_eq!(list.iter().collect::<HashSet<_>>().len(), 1000);
-            assert_eq!(list, scan.list(&place(1)));
-            assert_ne!(list, scan.list(&place(2)));
+            assert_eq!(list, list_of(1));
+            assert_ne!(list, list_of(2));
         }
     }
 }

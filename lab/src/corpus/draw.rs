@@ -1,196 +1,661 @@
-//! Draws the options of an attack: which class, how hard, for which half.
+//! Draws the attacks of a scenario: which, how hard, in which style, for which half.
+//!
+//! Rates, counts and lengths come from wide ranges, each order of magnitude as likely as the next. A range is cut into
+//! nine bands of equal width on the logarithmic scale: training has six of them, and testing the other three, of which
+//! one is the topmost. So a test asks for what lies between and beyond what was learned.
 
 use super::Split;
+use crate::attack::Attack;
+use crate::attack::acl_probe::{AclProbe, Probe};
+use crate::attack::arp_spoof::{ArpSpoof, Claim};
 use crate::attack::bruteforce::BruteForce;
 use crate::attack::connect_flood::{ConnectFlood, Ending};
-use crate::attack::malformed::{Kind, Malformed};
+use crate::attack::enumeration::{Enumeration, Search, SharedSubscription};
+use crate::attack::forge::{CommandInjection, Delivery, Poison, RetainedPoisoning, SpoofedTelemetry};
+use crate::attack::hoarding::SessionHoarding;
+use crate::attack::host_scan::{HostScan, Knock, MiraiScan};
+use crate::attack::keepalive::{KeepaliveAbuse, Promise};
+use crate::attack::large_payload::LargePayload;
+use crate::attack::login::LoginBruteforce;
+use crate::attack::malformed::{Kind as Fault, Malformed};
+use crate::attack::manner::{Manner, Naming};
+use crate::attack::network_flood::{Flood, NetworkFlood};
+use crate::attack::packet_ids::{Misuse, PacketIds};
 use crate::attack::publish_flood::PublishFlood;
+use crate::attack::qos2::{Open, Qos2Exhaustion};
 use crate::attack::scan::{Order, Ports, TcpScan};
 use crate::attack::slow_dos::{SlowDos, Slowness};
-use crate::attack::{Attack, Naming};
+use crate::attack::stealth_scan::{StealthScan, Technique};
+use crate::attack::takeover::{Booty, Takeover};
+use crate::attack::udp_scan::UdpScan;
+use crate::attack::v5::{Feature, V5Abuse};
+use crate::attack::will_abuse::WillAbuse;
 use crate::mqtt::packet::Version;
 use crate::random::Random;
+use crate::scenario::spec::Scheduled;
+use crate::victim::Service;
 
-/// The classes that a scenario draws from.
+/// What a scenario draws from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Class {
+enum Kind {
     BruteForce,
     ConnectFlood,
     PublishFlood,
-    SlowDos,
-    TcpScan,
+    SlowIte,
+    SlowTt,
+    Partial,
     Malformed,
+    Takeover,
+    Enumeration,
+    AclProbe,
+    Retained,
+    Command,
+    Spoof,
+    LargePayload,
+    Qos2,
+    PacketIds,
+    Will,
+    KeepAlive,
+    Shared,
+    V5,
+    Hoarding,
+    TcpScan,
+    Stealth,
+    UdpScan,
+    HostScan,
+    Login(Service),
+    Flood(Flood),
+    Mirai,
+    Arp,
 }
 
-impl Class {
-    pub(super) const ALL: [Self; 6] = [
-        Self::BruteForce,
-        Self::ConnectFlood,
-        Self::PublishFlood,
-        Self::SlowDos,
-        Self::TcpScan,
-        Self::Malformed,
-    ];
-}
+/// The order in which kinds are taken, so that neighbours differ and the usual attacks come twice.
+const ROUND: [Kind; 40] = [
+    Kind::BruteForce,
+    Kind::Enumeration,
+    Kind::SlowIte,
+    Kind::Stealth,
+    Kind::Command,
+    Kind::ConnectFlood,
+    Kind::HostScan,
+    Kind::Malformed,
+    Kind::Qos2,
+    Kind::Login(Service::Ssh),
+    Kind::PublishFlood,
+    Kind::Takeover,
+    Kind::TcpScan,
+    Kind::V5,
+    Kind::SlowTt,
+    Kind::Flood(Flood::Udp),
+    Kind::Retained,
+    Kind::KeepAlive,
+    Kind::UdpScan,
+    Kind::Shared,
+    Kind::BruteForce,
+    Kind::Flood(Flood::Syn),
+    Kind::Spoof,
+    Kind::Partial,
+    Kind::Mirai,
+    Kind::LargePayload,
+    Kind::AclProbe,
+    Kind::ConnectFlood,
+    Kind::Login(Service::Telnet),
+    Kind::Will,
+    Kind::Flood(Flood::Http),
+    Kind::Hoarding,
+    Kind::Malformed,
+    Kind::Stealth,
+    Kind::PacketIds,
+    Kind::Arp,
+    Kind::PublishFlood,
+    Kind::Flood(Flood::Ack),
+    Kind::SlowIte,
+    Kind::Flood(Flood::Gre),
+];
 
-/// How hard an attack is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Force {
-    Weak,
-    Medium,
-    Strong,
-}
+/// Before the first attack, in seconds.
+const CALM_BEFORE: f64 = 12.0;
 
-impl Force {
-    pub(super) const ALL: [Self; 3] = [Self::Weak, Self::Medium, Self::Strong];
+/// From the beginning of the last attack to the end, in seconds.
+const CALM_AFTER: f64 = 14.0;
 
-    fn of<T>(self, weak: T, medium: T, strong: T) -> T {
-        match self {
-            Self::Weak => weak,
-            Self::Medium => medium,
-            Self::Strong => strong,
+/// The attacks of scenario number `index` among those with attacks. Each comes from a host of its own or several, or
+/// from a device; no host has two.
+pub(super) fn attacks(
+    split: Split,
+    index: usize,
+    secs: u32,
+    auth: bool,
+    random: &mut Random,
+) -> Vec<Scheduled> {
+    let slots = split.of(14, 12);
+    let secs = f64::from(secs);
+    let gap = (secs - CALM_BEFORE - CALM_AFTER) / f64::from(slots);
+    let mut attacks = Vec::new();
+    for slot in 0..slots {
+        let at = CALM_BEFORE + gap * (f64::from(slot) + random.between_f64((0.0, 0.8)));
+        let number =
+            index * usize::try_from(slots).expect("a dozen") + usize::try_from(slot).expect("a dozen");
+        let kind = ROUND[number % ROUND.len()];
+        // Nothing to guess where no password is asked for.
+        if !auth && kind == Kind::BruteForce {
+            continue;
         }
+        let mut draw = Draw { split, turn: number / ROUND.len() + number, left: secs - at - 1.0, random };
+        let attack = draw.attack(kind);
+        let outsider = matches!(kind, Kind::ConnectFlood | Kind::SlowIte | Kind::Partial | Kind::Malformed);
+        attacks.push(Scheduled {
+            at,
+            insider: !(outsider && random.chance(0.25)),
+            // Whoever probes for rights has few; whoever reads all may.
+            granted: match kind {
+                Kind::AclProbe => random.chance(0.15),
+                Kind::Enumeration | Kind::Shared => random.chance(0.7),
+                _ => true,
+            },
+            infected: random.chance(0.25),
+            sources: if random.chance(0.15) { split.of(2, 3) } else { 1 },
+            attack,
+        });
     }
+    attacks
 }
-
-/// From the lowest to the highest rate.
-type Rates = (f64, f64);
 
 /// Draws one attack.
-pub(super) struct Draw<'a> {
-    pub(super) force: Force,
-    pub(super) split: Split,
-    pub(super) random: &'a mut Random,
+struct Draw<'a> {
+    split: Split,
+    /// Decides the band of the rate, so that each kind goes through all bands.
+    turn: usize,
+    /// Seconds to the end of the scenario.
+    left: f64,
+    random: &'a mut Random,
 }
 
+/// From the lowest to the highest.
+type Range = (f64, f64);
+
+/// The longest attack, in seconds.
+const LONGEST: f64 = 45.0;
+
 impl Draw<'_> {
-    /// An attack of this class.
-    pub(super) fn attack(mut self, class: Class) -> Attack {
-        match class {
-            Class::BruteForce => Attack::MqttBruteforce(self.bruteforce()),
-            Class::ConnectFlood => Attack::MqttConnectFlood(self.connect_flood()),
-            Class::PublishFlood => Attack::MqttPublishFlood(self.publish_flood()),
-            Class::SlowDos => Attack::MqttSlowDos(self.slow_dos()),
-            Class::TcpScan => Attack::TcpScan(self.tcp_scan()),
-            Class::Malformed => Attack::MqttMalformed(self.malformed()),
+    /// One of a kind.
+    fn attack(&mut self, kind: Kind) -> Attack {
+        match kind {
+            Kind::BruteForce => Attack::MqttBruteforce(self.bruteforce()),
+            Kind::ConnectFlood => Attack::MqttConnectFlood(self.connect_flood()),
+            Kind::PublishFlood => Attack::MqttPublishFlood(self.publish_flood()),
+            Kind::SlowIte => {
+                let slowness = *self.random.pick(&[Slowness::Silent, Slowness::Split]);
+                Attack::MqttSlowDos(self.slow_dos(slowness))
+            }
+            Kind::SlowTt => Attack::MqttSlowDos(self.slow_dos(Slowness::Ping)),
+            Kind::Partial => {
+                let slowness = self.pick(
+                    &[Slowness::Drip, Slowness::Header, Slowness::Publish],
+                    &[Slowness::Publish, Slowness::Drip, Slowness::Header],
+                );
+                Attack::MqttSlowDos(self.slow_dos(slowness))
+            }
+            Kind::Malformed => Attack::MqttMalformed(self.malformed()),
+            Kind::Takeover => Attack::MqttTakeover(self.takeover()),
+            Kind::Enumeration => Attack::MqttEnumeration(self.enumeration()),
+            Kind::AclProbe => Attack::MqttAclProbe(self.acl_probe()),
+            Kind::Retained => Attack::MqttRetainedPoisoning(self.retained()),
+            Kind::Command => Attack::MqttCommandInjection(self.command()),
+            Kind::Spoof => Attack::MqttSpoofedTelemetry(self.spoof()),
+            Kind::LargePayload => Attack::MqttLargePayload(self.large_payload()),
+            Kind::Qos2 => Attack::MqttQos2Exhaustion(self.qos2()),
+            Kind::PacketIds => Attack::MqttPacketIds(self.packet_ids()),
+            Kind::Will => Attack::MqttWillAbuse(self.will()),
+            Kind::KeepAlive => Attack::MqttKeepaliveAbuse(self.keep_alive_abuse()),
+            Kind::Shared => Attack::MqttSharedSubscription(self.shared()),
+            Kind::V5 => Attack::MqttV5Abuse(self.v5()),
+            Kind::Hoarding => Attack::MqttSessionHoarding(self.hoarding()),
+            Kind::TcpScan => Attack::TcpScan(self.tcp_scan()),
+            Kind::Stealth => Attack::StealthScan(self.stealth_scan()),
+            Kind::UdpScan => Attack::UdpScan(self.udp_scan()),
+            Kind::HostScan => Attack::HostScan(self.host_scan()),
+            Kind::Login(service) => Attack::LoginBruteforce(self.login(service)),
+            Kind::Flood(flood) => Attack::NetworkFlood(self.network_flood(flood)),
+            Kind::Mirai => Attack::MiraiScan(self.mirai_scan()),
+            Kind::Arp => Attack::ArpSpoof(self.arp_spoof()),
         }
     }
 
     fn bruteforce(&mut self) -> BruteForce {
+        let rate = self.rate((0.3, 800.0));
+        let (tries, secs) = self.span(rate, (10, 3000));
         BruteForce {
-            rate: self
-                .rate(((0.5, 1.2), (3.0, 9.0), (40.0, 250.0)), ((0.8, 2.0), (6.0, 20.0), (80.0, 400.0))),
-            secs: self.force.of(36, 15, 6),
-            tries: 2000,
-            users: self.pick(&[1, 12, 80], &[1, 30, 200]),
-            workers: if self.force == Force::Strong { self.pick(&[1, 2], &[1, 4]) } else { 1 },
-            naming: self.pick(&[Naming::Random, Naming::Fixed], &[Naming::Empty, Naming::Numbered]),
-            keep_alive: self.pick(&[60, 10], &[30, 5]),
+            tries,
+            secs,
+            rate,
+            users: self.whole((1.0, 300.0)),
+            jitter: self.jitter(),
+            workers: self.workers(rate),
+            naming: self.naming(),
+            keep_alive: self.keep_alive(),
             protocol: self.version(),
-            succeed: self.random.chance(0.4),
+            succeed: self.random.chance(0.3),
         }
     }
 
     fn connect_flood(&mut self) -> ConnectFlood {
+        let rate = self.rate((2.5, 2000.0));
+        let (count, secs) = self.span(rate, (25, 6000));
         ConnectFlood {
-            rate: self
-                .rate(((3.0, 6.0), (12.0, 40.0), (100.0, 500.0)), ((4.0, 9.0), (20.0, 70.0), (200.0, 900.0))),
-            count: 6000,
-            secs: self.force.of(25, 14, 8),
-            workers: self.force.of(1, 2, 4),
+            count,
+            secs,
+            rate,
+            jitter: self.jitter(),
+            workers: self.workers(rate),
             ending: self.pick(
-                &[Ending::Polite, Ending::Abandon, Ending::Hold, Ending::Silent],
+                &[Ending::Polite, Ending::Abandon, Ending::Hold, Ending::Silent, Ending::Reset],
                 &[Ending::Polite, Ending::Abandon, Ending::Reset, Ending::Silent],
             ),
-            naming: self.pick(&[Naming::Random, Naming::Numbered], &[Naming::Random, Naming::Empty]),
-            keep_alive: self.pick(&[60, 10], &[30, 120]),
+            naming: self.naming(),
+            keep_alive: self.keep_alive(),
             protocol: self.version(),
         }
     }
 
     fn publish_flood(&mut self) -> PublishFlood {
+        let rate = self.rate((60.0, 12_000.0));
+        let (count, secs) = self.span(rate, (400, 30_000));
         PublishFlood {
-            rate: self.rate(
-                ((100.0, 200.0), (300.0, 900.0), (1500.0, 4000.0)),
-                ((130.0, 300.0), (500.0, 1500.0), (2500.0, 6000.0)),
-            ),
-            count: 40_000,
-            secs: self.force.of(20, 12, 8),
-            connections: self.pick(&[1, 1, 3], &[1, 2, 6]),
+            count,
+            secs,
+            rate,
+            jitter: self.jitter(),
+            // One client, a handful, or a load generator with a hundred of them.
+            connections: self.pick(&[1, 1, 3, 12, 100], &[1, 2, 6, 50]),
             qos: self.pick(&[0, 0, 1, 2], &[0, 1, 1, 2]),
-            payload: self.pick(&[10, 60, 1024], &[4, 200, 2000]),
-            coalesce: match self.force {
-                Force::Weak => 1,
-                Force::Medium => self.pick(&[1, 10], &[1, 10]),
-                Force::Strong => self.pick(&[1, 50, 300], &[1, 20, 150]),
-            },
-            topics: self.pick(&[1, 40], &[1, 500]),
+            payload: self.whole((1.0, 4000.0)),
+            coalesce: if rate > 200.0 { self.pick(&[1, 1, 10, 50, 300], &[1, 1, 20, 150]) } else { 1 },
+            topics: self.whole((1.0, 800.0)),
             retain: self.random.chance(0.15),
-            naming: Naming::Numbered,
-            keep_alive: self.pick(&[60, 30], &[20, 300]),
+            naming: self.naming(),
+            keep_alive: self.keep_alive(),
             protocol: self.version(),
         }
     }
 
-    fn slow_dos(&mut self) -> SlowDos {
-        let slowness = self.pick(
-            &[Slowness::Silent, Slowness::Ping, Slowness::Split, Slowness::Drip],
-            &[Slowness::Silent, Slowness::Ping, Slowness::Silent, Slowness::Drip],
-        );
-        let sessions = match self.force {
-            Force::Weak => self.split.of((14, 24), (18, 35)),
-            Force::Medium => self.split.of((40, 90), (60, 140)),
-            Force::Strong => self.split.of((150, 400), (250, 700)),
-        };
+    fn slow_dos(&mut self, slowness: Slowness) -> SlowDos {
+        let sessions = self.banded((12.0, 1000.0));
         SlowDos {
             slowness,
-            sessions: self.random.between(sessions),
-            rate: match self.force {
-                Force::Weak => 2.0,
-                Force::Medium => 8.0,
-                Force::Strong => self.pick(&[30.0, 200.0], &[60.0, 0.0]),
+            sessions: whole(sessions),
+            // All within a second, as the scripts do, or one after the other.
+            rate: match self.random.between((0, 3)) {
+                0 => 0.0,
+                1 => sessions,
+                _ => self.rate((1.5, 300.0)).max(sessions / 20.0),
             },
             keep_alive: match slowness {
-                Slowness::Ping => self.pick(&[20, 60], &[30, 90]),
-                _ => self.pick(&[65_535, 3600], &[65_535, 20_000, 0]),
+                Slowness::Ping => self.pick(&[5, 20, 60], &[10, 30, 90]),
+                _ => self.pick(&[65_535, 65_535, 3600, 1800, 0, 60], &[65_535, 20_000, 0, 7200, 120]),
             },
-            every: self.random.between_f64(self.split.of((1.5, 5.0), (2.0, 8.0))),
-            naming: *self.random.pick(&[Naming::Random, Naming::Numbered]),
+            every: self.log((0.8, 12.0)),
+            cut: if self.random.chance(0.5) { 0 } else { self.pick(&[2, 10, 14], &[1, 8, 12]) },
+            naming: self.naming(),
             protocol: self.version(),
-            secs: self.force.of(45, 40, 35),
-        }
-    }
-
-    fn tcp_scan(&mut self) -> TcpScan {
-        TcpScan {
-            rate: self.rate(
-                ((1.5, 3.0), (10.0, 40.0), (150.0, 800.0)),
-                ((2.0, 4.5), (20.0, 70.0), (300.0, 2000.0)),
-            ),
-            count: self.force.of(60, 200, 1500),
-            ports: *self.random.pick(&[Ports::Common, Ports::Range]),
-            order: *self.random.pick(&[Order::Random, Order::Ascending]),
-            workers: if self.force == Force::Strong { self.split.of(2, 4) } else { 1 },
-            reset: self.random.chance(0.5),
-            secs: self.force.of(30, 12, 8),
+            secs: whole(self.log((10.0, LONGEST)).min(self.left)).max(5),
         }
     }
 
     fn malformed(&mut self) -> Malformed {
+        let rate = self.rate((0.8, 200.0));
+        let (count, secs) = self.span(rate, (12, 800));
         Malformed {
-            rate: self.rate(((1.0, 2.5), (5.0, 12.0), (20.0, 40.0)), ((1.5, 3.5), (8.0, 18.0), (20.0, 60.0))),
-            count: 800,
-            kind: *self.random.pick(&[Kind::All, Kind::Violations, Kind::Odd]),
+            count,
+            secs,
+            rate,
+            kind: *self.random.pick(&[Fault::All, Fault::Violations, Fault::Odd, Fault::Fuzz]),
             only: None,
             protocol: self.version(),
-            secs: self.force.of(28, 16, 10),
         }
     }
 
-    /// A rate from the ranges of one half: weak, medium, strong.
-    fn rate(&mut self, train: (Rates, Rates, Rates), test: (Rates, Rates, Rates)) -> f64 {
-        let (weak, medium, strong) = self.split.of(train, test);
-        self.random.between_f64(self.force.of(weak, medium, strong))
+    fn takeover(&mut self) -> Takeover {
+        let (count, manner) = self.manner((0.4, 60.0), (6, 400));
+        Takeover {
+            count,
+            victims: self.whole((1.0, 10.0)),
+            booty: *self.random.pick(&[Booty::Nothing, Booty::Listen, Booty::Publish]),
+            hold: self.log((0.02, 8.0)),
+            resume: self.random.chance(0.3),
+            manner,
+        }
+    }
+
+    fn enumeration(&mut self) -> Enumeration {
+        let (count, manner) = self.manner((0.3, 60.0), (3, 200));
+        Enumeration {
+            count,
+            search: *self.random.pick(&[
+                Search::All,
+                Search::Sys,
+                Search::Both,
+                Search::SysList,
+                Search::Walk,
+            ]),
+            together: self.pick(&[1, 1, 5, 20], &[1, 2, 10]),
+            per_session: self.pick(&[0, 0, 1], &[0, 1, 3]),
+            listen: self.log((0.3, 10.0)),
+            qos: self.qos(),
+            manner,
+        }
+    }
+
+    fn acl_probe(&mut self) -> AclProbe {
+        let (count, manner) = self.manner((0.5, 150.0), (10, 600));
+        AclProbe {
+            count,
+            probe: *self.random.pick(&[Probe::Read, Probe::Write, Probe::Both]),
+            per_session: self.pick(&[0, 0, 1], &[0, 4, 1]),
+            manner,
+        }
+    }
+
+    fn retained(&mut self) -> RetainedPoisoning {
+        let (count, manner) = self.manner((0.5, 500.0), (8, 2000));
+        RetainedPoisoning {
+            count,
+            poison: *self.random.pick(&[Poison::Command, Poison::Discovery, Poison::State, Poison::Wipe]),
+            delivery: self.delivery(),
+            qos: self.qos(),
+            manner,
+        }
+    }
+
+    fn command(&mut self) -> CommandInjection {
+        let (count, manner) = self.manner((0.3, 200.0), (5, 1000));
+        CommandInjection {
+            count,
+            victims: self.whole((1.0, 12.0)),
+            delivery: self.delivery(),
+            qos: self.qos(),
+            manner,
+        }
+    }
+
+    fn spoof(&mut self) -> SpoofedTelemetry {
+        let (count, manner) = self.manner((0.3, 50.0), (8, 600));
+        SpoofedTelemetry {
+            count,
+            victims: self.whole((1.0, 12.0)),
+            delivery: self.delivery(),
+            qos: self.qos(),
+            manner,
+        }
+    }
+
+    fn large_payload(&mut self) -> LargePayload {
+        let (_, manner) = self.manner((0.3, 20.0), (3, 40));
+        let payload = self.whole((100_000.0, 6_000_000.0));
+        // Not more than some ten megabytes for each capture.
+        let count = (30_000_000 / payload).clamp(2, 40);
+        LargePayload { count, payload, qos: self.qos(), retain: self.random.chance(0.15), manner }
+    }
+
+    fn qos2(&mut self) -> Qos2Exhaustion {
+        let (count, mut manner) = self.manner((4.0, 3000.0), (60, 6000));
+        // The exchanges stay open for a while.
+        manner.secs = whole((f64::from(manner.secs) + self.log((2.0, 20.0))).min(self.left)).max(3);
+        Qos2Exhaustion {
+            count,
+            open: self.pick(&[Open::New, Open::Same, Open::Receiver], &[Open::New, Open::Receiver]),
+            payload: self.whole((1.0, 4000.0)),
+            manner,
+        }
+    }
+
+    fn packet_ids(&mut self) -> PacketIds {
+        let (count, manner) = self.manner((1.0, 300.0), (15, 2000));
+        PacketIds {
+            count,
+            misuse: *self.random.pick(&[Misuse::Zero, Misuse::InUse, Misuse::Unknown, Misuse::Mixed]),
+            manner,
+        }
+    }
+
+    fn will(&mut self) -> WillAbuse {
+        let (count, manner) = self.manner((0.4, 80.0), (6, 600));
+        WillAbuse {
+            count,
+            payload: self.whole((1.0, 20_000.0)),
+            qos: self.qos(),
+            retain: self.random.chance(0.5),
+            reset: self.random.chance(0.5),
+            stay: if self.random.chance(0.5) { 0.0 } else { self.log((0.02, 1.0)) },
+            manner,
+        }
+    }
+
+    fn keep_alive_abuse(&mut self) -> KeepaliveAbuse {
+        let (count, mut manner) = self.manner((0.5, 100.0), (8, 80));
+        manner.secs = whole((f64::from(manner.secs) + self.log((5.0, 30.0))).min(self.left)).max(5);
+        KeepaliveAbuse {
+            count,
+            promise: *self.random.pick(&[Promise::Zero, Promise::Longest, Promise::Broken]),
+            subscribe: self.random.chance(0.3),
+            manner,
+        }
+    }
+
+    fn shared(&mut self) -> SharedSubscription {
+        let (count, manner) = self.manner((0.5, 60.0), (3, 60));
+        SharedSubscription {
+            count,
+            groups: self.whole((1.0, 6.0)),
+            everything: self.random.chance(0.4),
+            qos: self.qos(),
+            listen: self.log((1.0, 15.0)),
+            manner,
+        }
+    }
+
+    fn v5(&mut self) -> V5Abuse {
+        let (count, manner) = self.manner((1.0, 400.0), (15, 2000));
+        V5Abuse {
+            count,
+            feature: *self.random.pick(&[
+                Feature::AliasChurn,
+                Feature::AliasWrong,
+                Feature::UserProperties,
+                Feature::ConnectProperties,
+                Feature::Response,
+                Feature::Expiry,
+            ]),
+            properties: self.whole((35.0, 800.0)),
+            manner,
+        }
+    }
+
+    fn hoarding(&mut self) -> SessionHoarding {
+        let (count, manner) = self.manner((1.0, 300.0), (15, 800));
+        SessionHoarding {
+            count,
+            filter: (*self.random.pick(&["#", "site/#", "+/+/state"])).into(),
+            qos: self.pick(&[1, 2], &[1]),
+            break_off: self.random.chance(0.4),
+            manner,
+        }
+    }
+
+    fn tcp_scan(&mut self) -> TcpScan {
+        let rate = self.rate((1.0, 4000.0));
+        let (count, secs) = self.span(rate, (16, 3000));
+        TcpScan {
+            count,
+            secs,
+            rate,
+            ports: self.ports(),
+            order: self.order(),
+            jitter: self.jitter(),
+            workers: self.workers(rate),
+            reset: self.random.chance(0.5),
+        }
+    }
+
+    fn stealth_scan(&mut self) -> StealthScan {
+        let rate = self.rate((1.0, 4000.0));
+        let (count, secs) = self.span(rate, (16, 3000));
+        StealthScan {
+            count,
+            secs,
+            rate,
+            technique: *self.random.pick(&[
+                Technique::Syn,
+                Technique::Syn,
+                Technique::Fin,
+                Technique::Null,
+                Technique::Xmas,
+                Technique::Ack,
+                Technique::Os,
+            ]),
+            ports: self.ports(),
+            order: self.order(),
+            jitter: self.jitter(),
+            one_source_port: self.random.chance(0.6),
+        }
+    }
+
+    fn udp_scan(&mut self) -> UdpScan {
+        let rate = self.rate((0.8, 1000.0));
+        let (count, secs) = self.span(rate, (16, 1500));
+        UdpScan {
+            count,
+            secs,
+            rate,
+            order: self.order(),
+            jitter: self.jitter(),
+            payload: self.pick(&[0, 0, 8], &[0, 32]),
+            tries: self.pick(&[1, 1, 2], &[1, 3]),
+        }
+    }
+
+    fn host_scan(&mut self) -> HostScan {
+        let rate = self.rate((1.0, 600.0));
+        let (count, secs) = self.span(rate, (15, 760));
+        HostScan {
+            count,
+            secs,
+            rate,
+            knock: *self.random.pick(&[Knock::Connect, Knock::Syn, Knock::Ping, Knock::Arp]),
+            ports: self.pick(&[1, 1, 3], &[1, 2, 5]),
+            order: self.order(),
+            jitter: self.jitter(),
+        }
+    }
+
+    fn login(&mut self, service: Service) -> LoginBruteforce {
+        let rate = self.rate((0.3, 60.0));
+        let (count, secs) = self.span(rate, (8, 400));
+        LoginBruteforce {
+            count,
+            secs,
+            rate,
+            service,
+            port: 0,
+            guesses: self.pick(&[1, 1, 3], &[1, 2, 3]),
+            jitter: self.jitter(),
+            workers: self.pick(&[1, 4, 16], &[1, 2, 8]),
+        }
+    }
+
+    fn network_flood(&mut self, flood: Flood) -> NetworkFlood {
+        let rate = self.rate(if flood == Flood::Http { (4.0, 500.0) } else { (120.0, 9000.0) });
+        let (count, secs) = self.span(rate, if flood == Flood::Http { (40, 3000) } else { (600, 20_000) });
+        NetworkFlood {
+            flood,
+            count,
+            secs,
+            rate,
+            payload: match flood {
+                Flood::Ack if self.random.chance(0.6) => 0,
+                Flood::Syn | Flood::Http => 0,
+                Flood::Ack | Flood::Udp | Flood::Gre => self.whole((1.0, 1400.0)),
+            },
+            port: match flood {
+                Flood::Http => 0,
+                _ => self.pick(&[0, 1883, 80, 53], &[0, 1883, 443, 9]),
+            },
+            spoofed: match flood {
+                Flood::Syn => self.pick(&[0, 8, 40], &[0, 20, 60]),
+                _ => self.pick(&[0, 0, 0, 12], &[0, 0, 0, 30]),
+            },
+        }
+    }
+
+    fn mirai_scan(&mut self) -> MiraiScan {
+        let rate = self.rate((2.0, 600.0));
+        let (count, secs) = self.span(rate, (20, 3000));
+        MiraiScan { count, secs, rate, wide: self.random.chance(0.4) }
+    }
+
+    fn arp_spoof(&mut self) -> ArpSpoof {
+        let rate = self.rate((0.4, 30.0));
+        let (count, secs) = self.span(rate, (5, 200));
+        ArpSpoof {
+            count,
+            secs,
+            rate,
+            claim: *self.random.pick(&[Claim::Broker, Claim::Devices, Claim::Both]),
+            requests: self.random.chance(0.3),
+            forward: self.random.chance(0.7),
+            leave: self.random.chance(0.2),
+        }
+    }
+
+    /// Rate and habits of an attack on MQTT, and the number of its actions.
+    fn manner(&mut self, rates: Range, counts: (u32, u32)) -> (u32, Manner) {
+        let rate = self.rate(rates);
+        let (count, secs) = self.span(rate, counts);
+        let manner = Manner {
+            rate,
+            secs,
+            jitter: self.jitter(),
+            workers: self.workers(rate),
+            naming: self.naming(),
+            keep_alive: self.keep_alive(),
+            protocol: self.version(),
+            cut: if self.random.chance(0.75) { 0 } else { self.pick(&[2, 12, 30], &[1, 5, 20]) },
+        };
+        (count, manner)
+    }
+
+    /// How many actions at this rate, and in how many seconds: half a second to [`LONGEST`], but never fewer actions
+    /// than make the attack what it is, nor more than a capture should hold.
+    fn span(&mut self, rate: f64, (fewest, most): (u32, u32)) -> (u32, u32) {
+        let length = self.log((0.5, LONGEST));
+        let count = whole(rate * length).clamp(fewest, most);
+        // Some are stopped by the clock and not by the count.
+        let secs = (f64::from(count) / rate + 1.0).min(self.left).max(2.0);
+        (count, whole(secs.ceil()))
+    }
+
+    /// The rate: its band changes from turn to turn.
+    fn rate(&mut self, range: Range) -> f64 {
+        let rate = self.banded(range);
+        (rate * 100.0).round() / 100.0
+    }
+
+    fn banded(&mut self, range: Range) -> f64 {
+        let bands = bands(self.split);
+        let band = bands[self.turn % bands.len()];
+        at(range, (band + self.random.between_f64((0.0, 1.0))) / BANDS)
+    }
+
+    /// Any number of the range, from the bands of this half.
+    fn log(&mut self, range: Range) -> f64 {
+        let band = *self.random.pick(bands(self.split));
+        let value = at(range, (band + self.random.between_f64((0.0, 1.0))) / BANDS);
+        (value * 1000.0).round() / 1000.0
+    }
+
+    /// Any whole number of the range, small and large alike.
+    fn whole(&mut self, range: Range) -> u32 {
+        whole(at(range, self.random.between_f64((0.0, 1.0))))
     }
 
     /// One of the choices of this half.
@@ -198,7 +663,123 @@ impl Draw<'_> {
         *self.random.pick(self.split.of(train, test))
     }
 
+    fn jitter(&mut self) -> f64 {
+        self.pick(&[0.0, 0.0, 0.2, 1.0], &[0.0, 0.1, 0.6])
+    }
+
+    fn workers(&mut self, rate: f64) -> u32 {
+        if rate > 20.0 { self.pick(&[1, 2, 4, 16], &[1, 3, 8]) } else { self.pick(&[1, 1, 2], &[1, 1, 3]) }
+    }
+
+    fn naming(&mut self) -> Naming {
+        self.pick(
+            &[Naming::Random, Naming::Numbered, Naming::Mosquitto, Naming::Empty],
+            &[Naming::Random, Naming::Mqttjs, Naming::Uuid, Naming::Empty],
+        )
+    }
+
+    fn keep_alive(&mut self) -> u16 {
+        self.pick(&[60, 60, 10, 120, 600, 5], &[60, 30, 15, 45, 300, 20])
+    }
+
     fn version(&mut self) -> Version {
         *self.random.pick(&[Version::V311, Version::V311, Version::V5, Version::V31])
+    }
+
+    fn qos(&mut self) -> u8 {
+        *self.random.pick(&[0, 0, 1, 2])
+    }
+
+    fn delivery(&mut self) -> Delivery {
+        *self.random.pick(&[Delivery::Session, Delivery::Single])
+    }
+
+    fn ports(&mut self) -> Ports {
+        *self.random.pick(&[Ports::Common, Ports::Common, Ports::Range])
+    }
+
+    fn order(&mut self) -> Order {
+        *self.random.pick(&[Order::Random, Order::Ascending])
+    }
+}
+
+/// Bands of a range.
+const BANDS: f64 = 9.0;
+
+/// The bands of a half, in an order that jumps between low and high.
+fn bands(split: Split) -> &'static [f64] {
+    split.of(&[3.0, 7.0, 0.0, 6.0, 1.0, 4.0], &[5.0, 2.0, 8.0])
+}
+
+/// The number at a share of a range on the logarithmic scale.
+fn at((low, high): Range, share: f64) -> f64 {
+    (low.ln() + (high.ln() - low.ln()) * share).exp()
+}
+
+/// The nearest whole number.
+fn whole(value: f64) -> u32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates at both ends, which is what a drawn count should do"
+    )]
+    let whole = value.round() as u32;
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashSet};
+
+    use super::*;
+
+    fn all(split: Split) -> Vec<Scheduled> {
+        let mut random = Random::new(9);
+        (0..split.of(20, 10)).flat_map(|index| attacks(split, index, 100, true, &mut random)).collect()
+    }
+
+    #[test]
+    fn every_attack_is_drawn_for_both_halves() {
+        for split in [Split::Train, Split::Test] {
+            let mut counts = BTreeMap::new();
+            for scheduled in all(split) {
+                *counts.entry(scheduled.attack.name()).or_insert(0) += 1;
+            }
+            for name in Attack::NAMES {
+                let count = counts.get(name).copied().unwrap_or(0);
+                assert!(count >= split.of(5, 2), "{name} {count} times in {split:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_halves_share_no_rate_and_each_has_low_and_high_ones() {
+        let shares = |split| -> Vec<f64> {
+            (0..18)
+                .map(|turn| {
+                    let mut random = Random::new(turn);
+                    let turn = usize::try_from(turn).unwrap();
+                    Draw { split, turn, left: 60.0, random: &mut random }.banded((1.0, 1e9)).log10()
+                })
+                .collect()
+        };
+        let band = |share: &f64| whole(share.floor());
+        let train: HashSet<u32> = shares(Split::Train).iter().map(band).collect();
+        let test: HashSet<u32> = shares(Split::Test).iter().map(band).collect();
+        assert_eq!((train.len(), test.len()), (6, 3));
+        assert!(train.is_disjoint(&test));
+    }
+
+    #[test]
+    fn attacks_fit_into_the_scenario_and_have_enough_actions() {
+        for split in [Split::Train, Split::Test] {
+            for scheduled in all(split) {
+                assert!(scheduled.at >= CALM_BEFORE && scheduled.at < 90.0);
+                assert!(scheduled.attack.limit().as_secs() <= 90);
+                if let Attack::MqttBruteforce(attack) = &scheduled.attack {
+                    assert!(attack.tries >= 10 && attack.secs >= 2, "{attack:?}");
+                }
+            }
+        }
     }
 }

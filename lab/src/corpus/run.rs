@@ -43,7 +43,7 @@ impl Line {
             packets: manifest.packets.captured,
             secs: manifest.scenario.secs,
             devices: manifest.benign.len(),
-            attacks: manifest.episodes.iter().map(|episode| episode.class.clone()).collect(),
+            attacks: manifest.episodes.iter().map(|episode| episode.style.name().into()).collect(),
         }
     }
 }

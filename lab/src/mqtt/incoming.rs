@@ -25,6 +25,10 @@ pub enum Incoming {
     Pubrec(u16),
     /// PUBREL: the broker waits for PUBCOMP.
     Pubrel(u16),
+    /// SUBACK with its codes; 0x80 and above is a refusal.
+    Suback(Vec<u8>),
+    /// PUBACK with its reason code; 0 before version 5.
+    Puback(u8),
     /// Any other packet, by its first byte: nothing has to be answered.
     Other(u8),
 }
@@ -84,6 +88,12 @@ fn decode(first: u8, body: &[u8], version: Version) -> io::Result<Incoming> {
             let id = if qos > 0 { u16_at(body, 2 + length)? } else { 0 };
             Incoming::Publish { topic: String::from_utf8_lossy(topic).into_owned(), qos, id }
         }
+        4 => Incoming::Puback(body.get(2).copied().unwrap_or(0)),
+        9 => {
+            // In version 5 properties stand between the identifier and the codes; the broker sends short ones.
+            let skip = if version == Version::V5 { 3 + usize::from(*body.get(2).unwrap_or(&0)) } else { 2 };
+            Incoming::Suback(body.get(skip..).unwrap_or_default().to_vec())
+        }
         // In version 5 a PUBREC with an error code ends the exchange: no PUBREL is due (4.3.3).
         5 if version == Version::V5 && body.get(2).is_some_and(|reason| *reason >= 0x80) => {
             Incoming::Other(first)
@@ -135,6 +145,15 @@ mod tests {
         let mut inbox = Inbox::default();
         inbox.push(b"\x50\x03\x00\x07\x87");
         assert_eq!(inbox.next(Version::V5).unwrap(), Some(Incoming::Other(0x50)));
+    }
+
+    #[test]
+    fn refusals_of_a_subscription_and_of_a_message() {
+        let mut inbox = Inbox::default();
+        inbox.push(b"\x90\x05\x00\x01\x00\x01\x87\x40\x03\x00\x02\x87\x90\x03\x00\x01\x80");
+        assert_eq!(inbox.next(Version::V5).unwrap(), Some(Incoming::Suback(vec![1, 0x87])));
+        assert_eq!(inbox.next(Version::V5).unwrap(), Some(Incoming::Puback(0x87)));
+        assert_eq!(inbox.next(Version::V311).unwrap(), Some(Incoming::Suback(vec![0x80])));
     }
 
     #[test]

@@ -102,6 +102,20 @@ impl Session {
         keep_alive: u16,
         connect: &[u8],
     ) -> Result<Self, ConnectError> {
+        Self::connect_cut(dial, version, keep_alive, connect, 0)
+    }
+
+    /// The same, with the first `cut` bytes of CONNECT in a segment of their own (0: all in one).
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub fn connect_cut(
+        dial: &Dial,
+        version: Version,
+        keep_alive: u16,
+        connect: &[u8],
+        cut: usize,
+    ) -> Result<Self, ConnectError> {
         let stream = dial.open()?;
         let mut session = Self {
             stream,
@@ -112,7 +126,7 @@ impl Session {
             last_sent: Instant::now(),
             answer_time: Duration::ZERO,
         };
-        session.send(connect)?;
+        session.send_cut(connect, cut)?;
         match session.receive(Instant::now() + PATIENCE)? {
             Some(Incoming::Connack(0)) => Ok(session),
             Some(Incoming::Connack(code)) => Err(ConnectError::Refused(code)),
@@ -124,6 +138,18 @@ impl Session {
     /// Takes its time for every answer of a handshake, as a slow device or a bad link does.
     pub const fn answer_after(&mut self, time: Duration) {
         self.answer_time = time;
+    }
+
+    /// Sends raw bytes, the first `cut` of them in a segment of their own (0: all in one).
+    ///
+    /// # Errors
+    /// If the connection is broken.
+    pub fn send_cut(&mut self, bytes: &[u8], cut: usize) -> io::Result<()> {
+        let (head, tail) = bytes.split_at(cut.min(bytes.len()));
+        if !head.is_empty() {
+            self.send(head)?;
+        }
+        if tail.is_empty() { Ok(()) } else { self.send(tail) }
     }
 
     /// Sends raw bytes.
@@ -201,7 +227,11 @@ impl Session {
             Incoming::Publish { qos: 2, id, .. } => self.send(&packet::acknowledge(packet::PUBREC, id)),
             Incoming::Pubrec(id) => self.send(&packet::acknowledge(packet::PUBREL, id)),
             Incoming::Pubrel(id) => self.send(&packet::acknowledge(packet::PUBCOMP, id)),
-            Incoming::Publish { .. } | Incoming::Connack(_) | Incoming::Other(_) => Ok(()),
+            Incoming::Publish { .. }
+            | Incoming::Connack(_)
+            | Incoming::Suback(_)
+            | Incoming::Puback(_)
+            | Incoming::Other(_) => Ok(()),
         }
     }
 
@@ -211,6 +241,24 @@ impl Session {
     /// # Errors
     /// If the connection is broken or the broker closed it.
     pub fn drain(&mut self) -> io::Result<()> {
+        let ended = self.take_in();
+        while let Some(packet) = self.inbox.next(self.version)? {
+            self.answer(&packet)?;
+        }
+        ended
+    }
+
+    /// Reads what is there already, without any wait, and answers nothing.
+    ///
+    /// # Errors
+    /// If the connection is broken or the broker closed it.
+    pub fn swallow(&mut self) -> io::Result<()> {
+        let ended = self.take_in();
+        self.inbox = Inbox::default();
+        ended
+    }
+
+    fn take_in(&mut self) -> io::Result<()> {
         let mut buffer = [0; 8192];
         self.stream.set_nonblocking(true)?;
         let ended = loop {
@@ -222,9 +270,6 @@ impl Session {
             }
         };
         self.stream.set_nonblocking(false)?;
-        while let Some(packet) = self.inbox.next(self.version)? {
-            self.answer(&packet)?;
-        }
         ended
     }
 
@@ -240,8 +285,17 @@ impl Session {
         self.stream
     }
 
-    /// The next packet, or nothing by `until`.
-    fn receive(&mut self, until: Instant) -> io::Result<Option<Incoming>> {
+    /// The protocol version.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The next packet, or nothing by `until`. Nothing is answered.
+    ///
+    /// # Errors
+    /// If the connection is broken or the broker closed it.
+    pub fn receive(&mut self, until: Instant) -> io::Result<Option<Incoming>> {
         let mut buffer = [0; 8192];
         loop {
             if let Some(packet) = self.inbox.next(self.version)? {

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::spec::Scenario;
-use crate::attack::Attack;
+use crate::attack::{Attack, Known};
 use crate::benign::fleet::give_credentials;
 use crate::benign::profile::{Device, Profile};
 use crate::benign::topics::grants;
@@ -41,8 +41,8 @@ pub struct HostPlan {
     pub devices: Vec<Device>,
     /// Whether it serves pages at its addresses.
     pub serves: bool,
-    /// The attack from it.
-    pub attack: Option<AttackPlan>,
+    /// The attacks from it.
+    pub attacks: Vec<AttackPlan>,
 }
 
 /// An attack with everything decided.
@@ -56,6 +56,8 @@ pub struct AttackPlan {
     pub seed: u64,
     /// Valid credentials, if the attacker has some.
     pub credentials: Option<Credentials>,
+    /// What the attacker knows about the network.
+    pub known: Known,
     /// The attack.
     pub attack: Attack,
 }
@@ -117,22 +119,34 @@ impl Plan {
         homes.retain(|home| !home.devices.is_empty());
 
         for scheduled in &scenario.attacks {
-            let address = next_address();
-            let credentials = (scenario.auth && scheduled.insider).then(|| new_user(&mut random));
-            if let (true, Some(user)) = (scenario.acl, &credentials) {
-                grant(&mut acl, user, "topic readwrite #\ntopic read $SYS/#\n");
-            }
-            homes.push(HostPlan {
-                addresses: vec![address],
-                attack: Some(AttackPlan {
+            // An attacker has looked around before: it knows some of the devices.
+            let known = known(&homes, &mut random);
+            for _ in 0..scheduled.sources.max(1) {
+                let infected = if scheduled.infected { infected(&homes, &mut random) } else { None };
+                let from = infected.map_or_else(&mut next_address, |(_, address)| address);
+                let credentials = (scenario.auth && scheduled.insider).then(|| new_user(&mut random));
+                if let (true, Some(user)) = (scenario.acl, &credentials) {
+                    let rights =
+                        if scheduled.granted { "topic readwrite #\ntopic read $SYS/#\n" } else { OWN };
+                    grant(&mut acl, user, rights);
+                }
+                let plan = AttackPlan {
                     at: scheduled.at,
-                    from: address.into(),
+                    from: from.into(),
                     seed: random.seed(),
                     credentials,
+                    known: known.clone(),
                     attack: scheduled.attack.clone(),
-                }),
-                ..HostPlan::default()
-            });
+                };
+                match infected {
+                    Some((home, _)) => homes[home].attacks.push(plan),
+                    None => homes.push(HostPlan {
+                        addresses: vec![from],
+                        attacks: vec![plan],
+                        ..HostPlan::default()
+                    }),
+                }
+            }
         }
         let broker = SocketAddr::new(Ipv4Addr::new(net[0], net[1], net[2], 1).into(), scenario.port);
         let addresses: Vec<_> = (0..scenario.neighbours).map(|_| next_address()).collect();
@@ -144,9 +158,41 @@ impl Plan {
     }
 }
 
+/// What an attacker may do whom nobody granted more: its own corner.
+const OWN: &str = "topic readwrite own/#\n";
+
 /// Adds a user to an ACL file.
 fn grant(acl: &mut String, user: &Credentials, topics: &str) {
     writeln!(acl, "user {}\n{topics}", user.username).expect("writing to a string");
+}
+
+/// Some of the devices.
+fn known(homes: &[HostPlan], random: &mut Random) -> Known {
+    const MOST: usize = 12;
+    let mut devices: Vec<_> = homes.iter().flat_map(|home| &home.devices).collect();
+    random.shuffle(&mut devices);
+    devices.truncate(MOST);
+    Known {
+        clients: devices.iter().map(|device| device.client_id.clone()).collect(),
+        hosts: devices.iter().filter_map(|device| device.address).collect(),
+    }
+}
+
+/// A device whose address an attack can come from and none does yet: its host and its address.
+fn infected(homes: &[HostPlan], random: &mut Random) -> Option<(usize, Ipv4Addr)> {
+    let devices: Vec<_> = homes
+        .iter()
+        .enumerate()
+        .flat_map(|(index, home)| home.devices.iter().map(move |device| (index, device.address)))
+        .filter_map(|(index, address)| match address {
+            Some(IpAddr::V4(v4)) => Some((index, v4)),
+            _ => None,
+        })
+        .filter(|(_, address)| {
+            !homes.iter().flat_map(|home| &home.attacks).any(|attack| attack.from == IpAddr::V4(*address))
+        })
+        .collect();
+    if devices.is_empty() { None } else { Some(*random.pick(&devices)) }
 }
 
 #[cfg(test)]
@@ -173,10 +219,27 @@ mod tests {
         assert_eq!(addresses.iter().collect::<HashSet<_>>().len(), addresses.len());
         let devices: HashSet<_> =
             plan.hosts.iter().flat_map(|host| &host.devices).filter_map(|d| d.address).collect();
-        let attackers: Vec<_> = plan.hosts.iter().filter_map(|host| host.attack.as_ref()).collect();
+        let attackers: Vec<_> = plan.hosts.iter().flat_map(|host| &host.attacks).collect();
         assert_eq!(attackers.len(), mixed().attacks.len());
         assert!(attackers.iter().all(|attack| !devices.contains(&attack.from)));
         assert!(!addresses.contains(&&Ipv4Addr::new(10, 77, 3, 1)), "that is the broker");
+    }
+
+    #[test]
+    fn an_infected_device_keeps_its_address_and_several_attackers_have_one_each() {
+        let mut scenario = mixed();
+        scenario.attacks.truncate(1);
+        scenario.attacks[0].infected = true;
+        let plan = Plan::of(&scenario, 5, [10, 77, 3]);
+        let host = plan.hosts.iter().find(|host| !host.attacks.is_empty()).unwrap();
+        assert!(host.devices.iter().any(|device| device.address == Some(host.attacks[0].from)));
+        assert!(!host.attacks[0].known.clients.is_empty());
+        scenario.attacks[0].infected = false;
+        scenario.attacks[0].sources = 3;
+        let plan = Plan::of(&scenario, 5, [10, 77, 3]);
+        let sources: HashSet<_> =
+            plan.hosts.iter().flat_map(|host| &host.attacks).map(|attack| attack.from).collect();
+        assert_eq!(sources.len(), 3);
     }
 
     #[test]

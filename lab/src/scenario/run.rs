@@ -1,6 +1,7 @@
 //! Carries out a scenario and writes down what happened.
 
 use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,6 +23,7 @@ use crate::sandbox::capture::{Capture, Counts};
 use crate::sandbox::netns::{BRIDGE, Sandbox};
 use crate::stop::Stop;
 use crate::target::SANDBOX_NET;
+use crate::victim::Service;
 use crate::worker::Work;
 
 /// Time from the start of the workers until they all begin.
@@ -83,6 +85,12 @@ pub fn run(
     out: &Path,
     stop: &Stop,
 ) -> Result<Manifest, LabError> {
+    if ground == Ground::Loopback
+        && let Some(raw) = scenario.attacks.iter().find(|scheduled| scheduled.attack.raw())
+    {
+        let name = raw.attack.name();
+        return Err(LabError::Usage(format!("{name} makes packets of its own and needs --netns")));
+    }
     fs::create_dir_all(out).map_err(LabError::io(out.display().to_string()))?;
     let net = match ground {
         Ground::Loopback => loopback_net(std::process::id()),
@@ -110,6 +118,11 @@ pub fn run(
     };
     let gateway = sandbox.as_ref().map_or(Host::Here, Sandbox::gateway);
     let mut broker = Broker::start_with_acl(plan.broker, &plan.users, &plan.acl, &gateway)?;
+    let victims = if scenario.attacks.is_empty() || sandbox.is_none() {
+        None
+    } else {
+        Some(start_victims(plan.broker.ip(), &gateway)?)
+    };
     let filter = format!("net {}.{}.{}.0/24", net[0], net[1], net[2]);
     let (interface, filter) = if sandbox.is_some() { (BRIDGE, None) } else { ("lo", Some(filter.as_str())) };
     let capture = Capture::start(&gateway, interface, filter, &out.join("capture.pcap"))?;
@@ -118,6 +131,7 @@ pub fn run(
     crew.wait(scenario, &mut broker, stop)?;
     let summaries = crew.dismiss()?;
     let packets = capture.finish()?;
+    drop(victims);
 
     let mut manifest = Manifest {
         tool: TOOL,
@@ -153,6 +167,21 @@ fn loopback_net(pid: u32) -> [u8; 3] {
     [127, 64 | (high & 0x3F), low]
 }
 
+/// Starts listeners on the broker's host that look like SSH, Telnet and HTTP, and waits until they listen.
+fn start_victims(ip: IpAddr, gateway: &Host) -> Result<Guarded, LabError> {
+    let me = std::env::current_exe().map_err(LabError::io("the path of this program"))?;
+    let mut command = gateway.command(me);
+    command.arg("victim").arg("--ip").arg(ip.to_string());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut guarded = Guarded::start(command, Signal::SIGTERM)?;
+    let said = guarded.inner().stdout.take().expect("stdout is a pipe");
+    let ready = BufReader::new(said).lines().map_while(Result::ok).take(Service::ALL.len()).count();
+    if ready < Service::ALL.len() {
+        return Err(LabError::Child { what: "victim".into(), detail: format!("no listener at {ip}") });
+    }
+    Ok(guarded)
+}
+
 /// The workers of a scenario.
 struct Crew {
     begin: Instant,
@@ -185,7 +214,7 @@ impl Crew {
         let begin = Instant::now() + MUSTER;
         let start = unix(SystemTime::now() + MUSTER);
         let mut crew = Self { begin, plans, workers: Vec::new() };
-        for (index, (host, HostPlan { addresses, devices, serves, attack })) in
+        for (index, (host, HostPlan { addresses, devices, serves, attacks })) in
             hosts.iter().zip(&plan.hosts).enumerate()
         {
             let work = Work {
@@ -196,7 +225,7 @@ impl Crew {
                 devices: devices.clone(),
                 neighbours: plan.neighbours.clone(),
                 serves: addresses.iter().filter(|_| *serves).copied().map(IpAddr::V4).collect(),
-                attack: attack.clone(),
+                attacks: attacks.clone(),
             };
             let file = crew.plan_file(index);
             write_json(&work, Some(&file))?;

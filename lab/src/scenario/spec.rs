@@ -84,7 +84,7 @@ pub struct Group {
     pub together: bool,
 }
 
-/// An attack at its time.
+/// An attack at its time, by one host or several.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Scheduled {
     /// Seconds after the start.
@@ -92,6 +92,15 @@ pub struct Scheduled {
     /// Whether the attacker has valid credentials, where the broker wants some.
     #[serde(default = "default_insider")]
     pub insider: bool,
+    /// Whether an ACL lets the attacker do everything, where there is one.
+    #[serde(default = "default_insider")]
+    pub granted: bool,
+    /// Whether it comes from the address of one of the devices, as from an infected one.
+    #[serde(default)]
+    pub infected: bool,
+    /// Hosts that attack at the same time, each with these options.
+    #[serde(default = "default_sources")]
+    pub sources: u8,
     /// The attack with its options.
     #[serde(flatten)]
     pub attack: Attack,
@@ -99,6 +108,10 @@ pub struct Scheduled {
 
 const fn default_insider() -> bool {
     true
+}
+
+const fn default_sources() -> u8 {
+    1
 }
 
 /// Longest scenario, in seconds.
@@ -161,8 +174,9 @@ impl Scenario {
             return Err("port: should not be 0".into());
         }
         let devices: usize = self.devices.iter().map(|group| usize::from(group.count)).sum();
-        if devices + self.attacks.len() + usize::from(self.neighbours) > MOST_HOSTS {
-            return Err(format!("devices, attacks and neighbours: at most {MOST_HOSTS} in all"));
+        let attackers: usize = self.attacks.iter().map(|attack| usize::from(attack.sources)).sum();
+        if devices + attackers + usize::from(self.neighbours) > MOST_HOSTS {
+            return Err(format!("devices, attackers and neighbours: at most {MOST_HOSTS} in all"));
         }
         let times = self.attacks.iter().map(|attack| attack.at).chain(self.restart_at);
         if times.into_iter().any(|at| !(0.0..f64::from(self.secs)).contains(&at)) {
@@ -193,12 +207,10 @@ mod tests {
         assert_eq!(parse("name = \"x\"\nsecs = 0").exit_code(), 65);
         assert!(parse(&format!("{head}sec = 1")).to_string().contains("unknown field"));
         assert!(
-            parse(&format!("{head}[[attacks]]\nat = 11\nclass = \"tcp_scan\""))
-                .to_string()
-                .contains("within")
+            parse(&format!("{head}[[attacks]]\nat = 11\nname = \"tcp_scan\"")).to_string().contains("within")
         );
         assert!(
-            parse(&format!("{head}[[attacks]]\nat = 1\nclass = \"tcp_scan\"\nportz = 4"))
+            parse(&format!("{head}[[attacks]]\nat = 1\nname = \"tcp_scan\"\nportz = 4"))
                 .to_string()
                 .contains("portz"),
             "an unknown option of an attack is refused, too"

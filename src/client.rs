@@ -31,6 +31,10 @@ pub struct Client {
     pub server: Socket,
     /// Whether that server keeps its session.
     pub kept: Kept,
+    /// Keyed hash of the host that it belongs to: the first one, until another is accepted while it is not in use.
+    pub owner: u64,
+    /// Keyed hash of the socket that holds its session open; 0 for none.
+    pub held_by: u64,
 }
 
 /// Whether a server keeps a session that has no connection (3.1.1: 4.1; 5: 4.1).
@@ -69,6 +73,8 @@ impl Client {
             holder: Handle::NONE,
             server: Socket::default(),
             kept: Kept::Unknown,
+            owner: 0,
+            held_by: 0,
         }
     }
 }

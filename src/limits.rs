@@ -53,7 +53,7 @@ pub const EVIDENCE_ITEMS: usize = 12;
 pub const ALERT_VIOLATIONS: usize = 8;
 
 /// Columns of the widest feature schema.
-pub const MAX_FEATURES: usize = 64;
+pub const MAX_FEATURES: usize = 80;
 /// Rows scored in one call of the model.
 pub const SCORE_BATCH: usize = 64;
 
@@ -92,3 +92,9 @@ pub const SESSION_SILENCE_SECS: u64 = 86_400;
 pub const LONG_KEEP_ALIVE_SECS: u16 = 3600;
 /// Seconds in a row in which the model must say the same before it is believed.
 pub const MODEL_PERSISTENCE: u8 = 2;
+/// A topic is that of its publisher until he has been away from it for so long, in seconds.
+pub const PUBLISHER_PATIENCE_SECS: u64 = 600;
+/// A filter without wildcards is that of its subscriber for so long after the SUBSCRIBE, in seconds.
+pub const SUBSCRIBER_PATIENCE_SECS: u64 = 86_400;
+/// A control packet announced with as much is large, in octets.
+pub const LARGE_PACKET: u32 = 64 << 10;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use picket::detect::scorer::{Scorer as _, Verdict};
 use picket::features::FeatureVector;
-use picket::features::schema::HOST;
+use picket::features::schema::HOST_V1;
 use picket::model::OnnxScorer;
 use picket::model::golden::{Golden, GoldenFault, self_test};
 
@@ -51,7 +51,7 @@ fn a_wrong_golden_vector_is_noticed() {
 fn it_is_for_the_host_schema_and_small() {
     let (scorer, _) = load();
     let info = scorer.info();
-    assert_eq!(info.schema, &HOST);
+    assert_eq!(info.schema, &HOST_V1);
     assert_eq!(info.name, "default");
     assert!(info.file_size < 16 * 1024, "{}", info.file_size);
     assert!(info.reported.iter().all(|reported| reported.threshold >= 0.7), "{info}");

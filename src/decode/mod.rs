@@ -3,6 +3,7 @@
 //! Bad or foreign frames are not errors but a [`SkipReason`], which the engine counts. A fragment is handed out for
 //! [`flow::fragment`](crate::flow::fragment) to put together.
 
+pub mod aside;
 mod extension;
 mod link;
 mod network;
@@ -206,6 +207,8 @@ pub struct Packet<'a> {
     pub ip_len: u32,
     /// Identification of an IPv4 packet (RFC 791); 0 with IPv6.
     pub id: u16,
+    /// Tunnels around it.
+    pub depth: u8,
     /// TCP or UDP.
     pub transport: Transport<'a>,
 }
@@ -350,7 +353,7 @@ fn transport<'a>(
         _ => return tunnel::inside(ip, depth),
     };
     let network::Datagram { src, dst, id, wire_len, .. } = *ip;
-    Ok(Packet { src_mac, src, dst, ip_len: wire_len, id, transport })
+    Ok(Packet { src_mac, src, dst, ip_len: wire_len, id, depth, transport })
 }
 
 #[inline]

@@ -33,6 +33,8 @@ classes! {
     MqttMalformed = "mqtt_malformed",
     /// Reading out what a broker offers: wildcard and `$SYS` subscriptions, probing of rights.
     MqttRecon = "mqtt_recon",
+    /// Acting in another client's name: taking over its session, forging, keeping or wiping messages on its topics.
+    MqttTampering = "mqtt_tampering",
     /// One source tries many TCP ports.
     TcpScan = "tcp_scan",
     /// One source tries many UDP ports.
@@ -77,6 +79,6 @@ mod tests {
             assert_eq!(Class::from_name(class.name()), Some(*class));
         }
         assert_eq!(Class::from_name("benign"), None);
-        assert_eq!(Class::ALL.len(), 18);
+        assert_eq!(Class::ALL.len(), 19);
     }
 }

@@ -6,6 +6,7 @@ use super::mqtt::Talk;
 use crate::event::{Event, Reaction};
 use crate::flow::connection::{Ends, Session};
 use crate::flow::key::Direction;
+use crate::host::family::FAMILIES;
 use crate::mqtt::conformance::Found;
 use crate::mqtt::conformance::reaction::Pending;
 use crate::mqtt::packet::{ControlPacket, PacketType};
@@ -36,6 +37,11 @@ impl Knowledge<'_> {
         self.note_found(talk.ends, talk.session, found, packet_type, talk.now, sink);
         if !found.client.with(found.server).counted().is_empty() {
             self.counts.violations += 1;
+        }
+        for (counter, family) in FAMILIES {
+            if found.client.without(family) != found.client {
+                self.count_rare(talk.ends, counter, 1, talk.now);
+            }
         }
         let counted = found.client.counted();
         if !counted.is_empty() {

@@ -5,6 +5,7 @@ use core::time::Duration;
 use heapless::Vec;
 
 use super::Sink;
+use super::aside::Bystanders;
 use super::carrier::CarrierStats;
 use super::credentials::Logins;
 use super::exposure::UnexpectedServers;
@@ -19,10 +20,12 @@ use crate::detect::scorer::Verdict;
 use crate::flow::connection::Ends;
 use crate::flow::schedule::Schedule;
 use crate::flow::table::{Handle, HashKey, Table};
+use crate::host::owners::Owners;
+use crate::host::rare::Rare;
 use crate::host::sketch::Sketch;
 use crate::host::window::Counter;
 use crate::host::{Host, HostKey, NO_INCIDENT};
-use crate::limits::{CLIENT_WAYS, HOST_WAYS, MODEL_PERSISTENCE, OWN_CLIENT_IDS};
+use crate::limits::{CLIENT_WAYS, EVIDENCE_ITEMS, HOST_WAYS, MODEL_PERSISTENCE, OWN_CLIENT_IDS};
 use crate::mqtt::alias::Aliases;
 use crate::mqtt::version::Version;
 use crate::mqtt::violation::{Violation, Violations};
@@ -68,6 +71,12 @@ pub struct Knowledge<'m> {
     pub(super) aliases: Aliases<'m>,
     /// The connection whose session was just taken over by another.
     pub(super) taken_over: Option<Handle>,
+    /// Who publishes to which topic.
+    pub(super) publishers: Owners,
+    /// Who subscribes to which topic by name.
+    pub(super) subscribers: Owners,
+    /// What is remembered of hosts that do not speak MQTT.
+    pub(super) bystanders: Bystanders,
 }
 
 impl Knowledge<'_> {
@@ -83,7 +92,7 @@ impl Knowledge<'_> {
     }
 
     #[cold]
-    fn host_handle(&mut self, addr: Address, now: Timestamp) -> Handle {
+    pub(super) fn host_handle(&mut self, addr: Address, now: Timestamp) -> Handle {
         let key = HostKey(addr);
         if let Some(handle) = self.hosts.find(&key, now) {
             return handle;
@@ -100,6 +109,14 @@ impl Knowledge<'_> {
     pub(super) fn count(&mut self, ends: &mut Ends, counter: Counter, n: u32, now: Timestamp) {
         if let Some(host) = self.host(ends, now) {
             host.count(counter, n, now.as_secs());
+        }
+    }
+
+    /// Counts something rare of a connection's client.
+    #[cold]
+    pub(super) fn count_rare(&mut self, ends: &mut Ends, counter: Rare, n: u32, now: Timestamp) {
+        if let Some(host) = self.host(ends, now) {
+            host.count_rare(counter, n, now.as_secs());
         }
     }
 
@@ -324,9 +341,12 @@ fn is_explained(class: Class, host: &Host) -> bool {
 const fn severity_of(class: Class, guesses: bool) -> Severity {
     match class {
         Class::MqttBruteforce if !guesses => Severity::Low,
-        Class::MqttBruteforce | Class::MqttPublishFlood | Class::MqttSlowDos | Class::MqttConnectFlood => {
-            Severity::High
-        }
+        Class::MqttBruteforce
+        | Class::MqttPublishFlood
+        | Class::MqttSlowDos
+        | Class::MqttConnectFlood
+        | Class::MqttTampering
+        | Class::ArpSpoof => Severity::High,
         _ => Severity::Medium,
     }
 }
@@ -344,14 +364,29 @@ fn evidence_of(host: &Host) -> crate::alert::EvidenceList {
         ("connect_long_keepalive", "packets/60s", Counter::LongKeepAlive),
     ]
     .into_iter()
-    .map(|(name, unit, counter)| crate::alert::Evidence {
-        name,
-        unit,
-        value: u64::from(host.windows.last60(counter)),
-    })
-    .filter(|evidence| evidence.value > 0)
+    .map(|(name, unit, counter)| (name, unit, host.windows.last60(counter)))
+    .chain(RARE_EVIDENCE.map(|(name, unit, counter)| (name, unit, host.rares.last60(counter))))
+    .filter(|(_, _, value)| *value > 0)
+    .take(EVIDENCE_ITEMS)
+    .map(|(name, unit, value)| crate::alert::Evidence { name, unit, value: u64::from(value) })
     .collect()
 }
+
+/// The same of what is rare.
+const RARE_EVIDENCE: [(&str, &str, Rare); 12] = [
+    ("takeover", "packets/60s", Rare::Takeover),
+    ("publish_foreign", "packets/60s", Rare::Foreign),
+    ("publish_emptied", "packets/60s", Rare::Emptied),
+    ("publish_commanding", "packets/60s", Rare::Commanding),
+    ("will_released", "sessions/60s", Rare::WillReleased),
+    ("subscribe_all", "packets/60s", Rare::ReadsAll),
+    ("filters_refused", "filters/60s", Rare::FiltersRefused),
+    ("stalled", "looks/60s", Rare::Stalled),
+    ("ssh_opened", "connections/60s", Rare::SshOpened),
+    ("telnet_opened", "connections/60s", Rare::TelnetOpened),
+    ("unreachable", "messages/60s", Rare::Unreachable),
+    ("arp_claims", "messages/60s", Rare::ArpClaim),
+];
 
 /// What those statements are called in that version, the gravest first.
 fn violation_names(kinds: Violations, version: Version) -> ViolationNames {

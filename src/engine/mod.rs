@@ -3,6 +3,7 @@
 //! Time is that of the frames. Whole seconds are stepped through one by one before a frame of a later second is
 //! looked at, so it makes no difference to the alerts when, or whether, the shell ticks: replay equals live.
 
+mod aside;
 mod breach;
 mod carrier;
 mod clock;
@@ -17,6 +18,7 @@ mod oddity;
 mod resume;
 mod second;
 mod session;
+mod signal;
 mod stats;
 mod tcp;
 mod tls;
@@ -56,8 +58,12 @@ use crate::flow::schedule::Schedule;
 use crate::flow::stream::Streams;
 use crate::flow::table::{HashKey, Table};
 use crate::frame::Frame;
+use crate::host::owners::Owners;
 use crate::host::{Host, HostKey};
-use crate::limits::{CLIENT_WAYS, CONNECTION_WAYS, EXCHANGE_WAYS, HOST_WAYS, MQTT_PORTS, SCORE_BATCH};
+use crate::limits::{
+    CLIENT_WAYS, CONNECTION_WAYS, EXCHANGE_WAYS, HOST_WAYS, MQTT_PORTS, PUBLISHER_PATIENCE_SECS, SCORE_BATCH,
+    SUBSCRIBER_PATIENCE_SECS,
+};
 use crate::mqtt::alias::Aliases;
 use crate::mqtt::framer::HeadRing;
 use crate::mqtt::violation::{Violation, table};
@@ -209,6 +215,9 @@ impl<'m, S: Scorer> Engine<'m, S> {
                 by_violation: [0; Violation::COUNT],
                 aliases: Aliases::new(aliases, alias_tags, key),
                 taken_over: None,
+                publishers: Owners::new(PUBLISHER_PATIENCE_SECS),
+                subscribers: Owners::new(SUBSCRIBER_PATIENCE_SECS),
+                bystanders: aside::Bystanders::default(),
             },
             scorer,
             batch: Vec::new(),
@@ -231,10 +240,18 @@ impl<'m, S: Scorer> Engine<'m, S> {
                 if K::WANTS_FRAMES {
                     sink.frame(frame, Ok(&packet));
                 }
+                if packet.depth > 0 {
+                    self.knowledge.on_aside(frame, now);
+                }
                 self.on_packet(&packet, now, sink);
             }
             Err(Failure::Fragment(fragment)) => self.on_fragment(frame, &fragment, now, sink),
-            Err(Failure::Skipped(reason)) => self.skip(frame, reason, sink),
+            Err(Failure::Skipped(reason)) => {
+                if matches!(reason, SkipReason::NotIp | SkipReason::OtherTransport | SkipReason::TooDeep) {
+                    self.knowledge.on_aside(frame, now);
+                }
+                self.skip(frame, reason, sink);
+            }
         }
     }
 

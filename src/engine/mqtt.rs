@@ -14,6 +14,7 @@ use crate::flow::key::Direction;
 use crate::flow::stream::Delivery;
 use crate::flow::table::Handle;
 use crate::host::gauge::Gauge;
+use crate::host::rare::Rare;
 use crate::host::sketch::Sketch;
 use crate::host::window::Counter;
 use crate::limits::LONG_KEEP_ALIVE_SECS;
@@ -160,8 +161,11 @@ impl Knowledge<'_> {
                 let topic_len = alias.as_ref().map_or(topic.len(), |alias| alias.len);
                 self.on_publish(talk, publish, (topic, topic_len, hash), sink);
             }
-            Body::Publish(_) => {
+            Body::Publish(publish) => {
                 self.count(talk.ends, Counter::PublishReceived, 1, talk.now);
+                if publish.retain {
+                    self.count_rare(talk.ends, Rare::RetainedReceived, 1, talk.now);
+                }
                 self.on_used(talk);
             }
             Body::Connect(connect) if up => self.on_connect(talk, connect, sink),
@@ -170,11 +174,22 @@ impl Knowledge<'_> {
                 talk.session.tally.filters += u32::from(filters.count);
                 talk.session.tally.wildcards += u32::from(filters.wildcards);
                 self.count(talk.ends, Counter::Subscribe, 1, talk.now);
+                self.on_filters(talk, filters);
                 self.on_used(talk);
             }
-            Body::Ack(_) if !up && matches!(packet.packet_type, PacketType::PubAck | PacketType::PubRec) => {
-                talk.session.tally.acknowledged += 1;
+            Body::SubAck(ack) if !up && packet.packet_type == PacketType::SubAck => {
+                self.on_codes(talk, ack.codes);
             }
+            Body::Ack(ack)
+                if !up && matches!(packet.packet_type, PacketType::PubAck | PacketType::PubRec) =>
+            {
+                talk.session.tally.acknowledged += 1;
+                if ack.code >= REFUSES {
+                    self.count_rare(talk.ends, Rare::PublishRefused, 1, talk.now);
+                    self.on_released(talk, packet.packet_type == PacketType::PubRec);
+                }
+            }
+            Body::Ack(_) if up && packet.packet_type == PacketType::PubRel => self.on_released(talk, true),
             Body::Bare if packet.packet_type == PacketType::PingReq && up => {
                 talk.session.tally.pings += 1;
                 self.count(talk.ends, Counter::PingReq, 1, talk.now);
@@ -187,6 +202,9 @@ impl Knowledge<'_> {
         }
         if *talk.ours {
             return;
+        }
+        if up {
+            self.on_size(talk, raw, &packet.body);
         }
         let broken = talk.session.conformance.on_packet(&Seen {
             packet: &packet,
@@ -254,6 +272,7 @@ impl Knowledge<'_> {
             session.client = self.client(id, now);
         }
         let (id_hash, client) = (self.key.hash_bytes(id), talk.session.client);
+        talk.session.takes_over = self.takes_over(talk, client);
         let credentials = (connect.user_name.is_some() || connect.password.is_some())
             .then(|| self.key.hash(&(connect.user_name, connect.password)));
         if let Some(login) = credentials.filter(|_| connect.password.is_some()) {
@@ -278,8 +297,9 @@ impl Knowledge<'_> {
         if is_endless(connect.keep_alive) {
             host.count(Counter::LongKeepAlive, 1, second);
         }
+        self.on_asked(talk, connect);
         if is_odd_client_id(id) {
-            host.count(Counter::Oddity, 1, second);
+            self.count(talk.ends, Counter::Oddity, 1, now);
             self.ask(rules::malformed, talk.ends, now, sink);
         }
     }
@@ -343,6 +363,7 @@ impl Knowledge<'_> {
         tally.duplicates += u32::from(publish.dup);
         tally.topic_len_sum += topic_len as u64;
         let (server, client, limits) = (talk.ends.server, talk.session.client, self.thresholds);
+        self.on_topic(talk, publish, topic_hash);
         let Some(host) = self.host(talk.ends, now) else {
             return;
         };
@@ -395,6 +416,9 @@ impl Knowledge<'_> {
         }
     }
 }
+
+/// Reason codes from here on refuse (5: 2.4), as does the one of a SUBACK before (3.1.1: 3.9.3).
+pub(super) const REFUSES: u8 = 0x80;
 
 /// Whether a keep alive is as good as none.
 const fn is_endless(keep_alive: u16) -> bool {

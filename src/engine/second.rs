@@ -9,6 +9,7 @@ use crate::features::schema::HOST;
 use crate::flow::connection::{Connection, Phase, Speaks};
 use crate::flow::record::EndReason;
 use crate::host::gauge::Gauge;
+use crate::host::rare::Rare;
 use crate::host::window::Counter;
 use crate::limits::{
     IDLE_AFTER_SECS, LINGER_SECS, SCORE_BATCH, SESSION_SILENCE_SECS, SYN_TIMEOUT_SECS, VECTOR_EVERY_SECS,
@@ -108,6 +109,9 @@ impl<S: Scorer> Engine<'_, S> {
                             self.knowledge.on_reaction(ends, session, Reaction::Ignored, end, sink);
                         }
                     }
+                    if connection.is_stalled() {
+                        self.knowledge.count_rare(&mut connection.ends, Rare::Stalled, 1, end);
+                    }
                     if is_idle && !connection.session.counted_idle {
                         connection.session.counted_idle = true;
                         if let Some(host) = self.knowledge.host(&mut connection.ends, end) {
@@ -148,10 +152,8 @@ impl<S: Scorer> Engine<'_, S> {
             let address = key.0;
             let was_active = host.active == second;
             host.windows.advance(second);
-            if host.windows.is_empty()
-                && host.gauges.get(Gauge::Sessions) == 0
-                && host.gauges.get(Gauge::Idle) == 0
-            {
+            host.rares.advance(second);
+            if host.is_quiet() && host.gauges.get(Gauge::Sessions) == 0 && host.gauges.get(Gauge::Idle) == 0 {
                 host.suspicion = None;
                 continue;
             }

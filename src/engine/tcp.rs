@@ -13,6 +13,7 @@ use crate::flow::key::{Direction, FlowKey, Socket};
 use crate::flow::record::EndReason;
 use crate::flow::stream::{Delivery, Stream};
 use crate::flow::table::Handle;
+use crate::host::rare::Rare;
 use crate::host::sketch::Sketch;
 use crate::host::window::Counter;
 use crate::limits::{SYN_TIMEOUT_SECS, VECTOR_EVERY_SECS};
@@ -28,6 +29,22 @@ enum Syn {
     Opens,
     /// Whether it begins a new connection is for its receiver to say.
     Waits,
+}
+
+/// The counter of a service that is guessed at, by its ports (IANA: `ssh`, `telnet`) and those that devices use in their place.
+const fn service(port: u16) -> Option<Rare> {
+    match port {
+        22 | 2222 => Some(Rare::SshOpened),
+        23 | 2323 => Some(Rare::TelnetOpened),
+        _ => None,
+    }
+}
+
+/// Whether a payload begins with an HTTP request (RFC 9112, section 3).
+#[cold]
+fn asks_http(payload: &[u8]) -> bool {
+    const METHODS: [&[u8]; 6] = [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS "];
+    METHODS.iter().any(|method| payload.starts_with(method))
 }
 
 impl<S: Scorer> Engine<'_, S> {
@@ -63,9 +80,15 @@ impl<S: Scorer> Engine<'_, S> {
                     self.stats.stray += 1;
                     return;
                 }
+                if !flags.has_any(TcpFlags::SYN | TcpFlags::RST) {
+                    self.knowledge.on_probe(Counter::Stray, packet.src, segment.dst_port, now);
+                }
                 self.open(key, src, dst, segment, now, sink)
             }
             None => {
+                if !flags.has(TcpFlags::RST) {
+                    self.knowledge.on_probe(Counter::Stray, packet.src, segment.dst_port, now);
+                }
                 // A stray acknowledgement or reset: no evidence against anyone (backscatter looks like this, too).
                 self.stats.stray += 1;
                 return;
@@ -238,6 +261,7 @@ impl<S: Scorer> Engine<'_, S> {
             return;
         };
         let target = connection.ends.server.addr;
+        let service = service(connection.ends.server.port);
         let hash = self.settings.key.hash(&target);
         let Some(host) = self.knowledge.host(&mut connection.ends, now) else {
             return;
@@ -247,6 +271,9 @@ impl<S: Scorer> Engine<'_, S> {
         host.target = Some(target);
         host.count(Counter::Syn, 1, now.as_secs());
         host.note(Sketch::Hosts, hash, now.as_secs());
+        if let Some(opened) = service {
+            host.count_rare(opened, 1, now.as_secs());
+        }
     }
 
     pub(super) fn on_payload<K: Sink>(
@@ -319,6 +346,13 @@ impl<S: Scorer> Engine<'_, S> {
         let Some((_, connection)) = self.connections.at(handle) else {
             return;
         };
+        match connection.carrier {
+            Carrier::Plain => {}
+            _ if direction == Direction::ToServer && asks_http(segment.payload) => {
+                self.knowledge.count(&mut connection.ends, Counter::HttpRequest, 1, now);
+            }
+            _ => {}
+        }
         match connection.carrier {
             Carrier::Plain => {}
             Carrier::Other => return self.on_other(handle, direction, segment, now, sink),

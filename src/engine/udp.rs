@@ -10,6 +10,7 @@ use crate::features::exchange::vector;
 use crate::flow::exchange::{Exchange, Messages, Spoken};
 use crate::flow::key::{Direction, FlowKey, Socket};
 use crate::flow::record::EndReason;
+use crate::host::window::Counter;
 use crate::limits::EXCHANGE_SWEEP;
 use crate::mqttsn::{self, Kind};
 use crate::time::Timestamp;
@@ -113,6 +114,9 @@ impl<S: Scorer> Engine<'_, S> {
     ) {
         let src = Socket { addr: packet.src, port: datagram.src_port };
         let dst = Socket { addr: packet.dst, port: datagram.dst_port };
+        if dst.port <= src.port {
+            self.knowledge.on_probe(Counter::UdpSent, src.addr, dst.port, now);
+        }
         let key = FlowKey::new(src, dst);
         let (known, reading) = match read(datagram) {
             Some(reading) => (self.exchanges.find(&key, now), reading),

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::host::gauge::Gauge;
+use crate::host::rare::Rare;
 use crate::host::sketch::Sketch;
 use crate::host::window::Counter;
 
@@ -79,6 +80,10 @@ pub enum HostSource {
     Last10(Counter),
     /// Sum of a counter over the last 60 s.
     Last60(Counter),
+    /// Sum of a counter of what is rare over the last 60 s.
+    Rare60(Rare),
+    /// Kinds of violations since the host was last quiet for a minute.
+    Kinds,
     /// Distinct values seen in the last 60 s.
     Distinct60(Sketch),
     /// A count of what is so at this moment.
@@ -94,7 +99,7 @@ macro_rules! host_columns {
     };
 }
 
-use HostSource::{Distinct60, Last10, Last60, Now};
+use HostSource::{Distinct60, Kinds, Last10, Last60, Now, Rare60};
 
 host_columns! {
     "syn_10s" "segments/10s" Last10(Counter::Syn), "TCP connections opened";
@@ -140,10 +145,51 @@ host_columns! {
     "sessions_open" "sessions" Now(Gauge::Sessions), "accepted sessions open at this moment";
     "sessions_unused" "sessions" Now(Gauge::Unused), "open sessions that never published nor subscribed";
     "sessions_idle" "sessions" Now(Gauge::Idle), "sessions unused for more than 20 s";
+    "encrypted_refused_60s" "connections/60s" Last60(Counter::EncryptedRefused), "connections with MQTT in TLS that ended like a refused login";
+    "connect_persistent_60s" "packets/60s" Rare60(Rare::Persistent), "CONNECT sent whose session the server keeps after the connection";
+    "connect_will_60s" "packets/60s" Rare60(Rare::Will), "CONNECT sent with a will";
+    "will_released_60s" "sessions/60s" Rare60(Rare::WillReleased), "sessions with a will that ended without DISCONNECT";
+    "takeover_60s" "packets/60s" Rare60(Rare::Takeover), "CONNECT sent with a client id whose session another host holds open";
+    "qos2_open" "messages" Now(Gauge::Qos2Open), "PUBLISH sent with QoS 2 whose PUBREL has not come";
+    "publish_emptied_60s" "packets/60s" Rare60(Rare::Emptied), "PUBLISH sent with RETAIN and no payload, which wipes what the server keeps";
+    "publish_foreign_60s" "packets/60s" Rare60(Rare::Foreign), "PUBLISH and wills sent with a topic that another host publishes to";
+    "publish_commanding_60s" "packets/60s" Rare60(Rare::Commanding), "PUBLISH and wills sent with a topic that another host subscribes to by name";
+    "publish_refused_60s" "packets/60s" Rare60(Rare::PublishRefused), "PUBACK and PUBREC received that refuse";
+    "retained_received_60s" "packets/60s" Rare60(Rare::RetainedReceived), "PUBLISH received with RETAIN";
+    "filters_60s" "filters/60s" Rare60(Rare::Filters), "topic filters subscribed to";
+    "filters_wildcard_60s" "filters/60s" Rare60(Rare::WildcardFilters), "topic filters with wildcards subscribed to";
+    "filters_shared_60s" "filters/60s" Rare60(Rare::SharedFilters), "shared subscriptions made";
+    "subscribe_all_60s" "packets/60s" Rare60(Rare::ReadsAll), "SUBSCRIBE sent to everything, or to the server's own figures";
+    "filters_refused_60s" "filters/60s" Rare60(Rare::FiltersRefused), "topic filters that a SUBACK refused";
+    "distinct_filters_60s" "filters/60s" Distinct60(Sketch::Filters), "distinct topic filters subscribed to";
+    "large_packets_60s" "packets/60s" Rare60(Rare::Large), "control packets sent with a Remaining Length of 64 KiB or more";
+    "stalled_60s" "looks/60s" Rare60(Rare::Stalled), "looks, ten seconds apart, at connections in which the same control packet was incomplete both times";
+    "property_bytes_60s" "64 octets/60s" Rare60(Rare::PropertyBytes), "properties sent, in units of 64 octets";
+    "violation_format_60s" "packets/60s" Rare60(Rare::BadFormat), "control packets sent that cannot be read as what they say they are";
+    "violation_order_60s" "packets/60s" Rare60(Rare::BadOrder), "control packets sent when they must not be";
+    "violation_identifier_60s" "packets/60s" Rare60(Rare::BadIdentifier), "control packets sent that use packet identifiers, QoS or acknowledgements wrongly";
+    "violation_text_60s" "packets/60s" Rare60(Rare::BadText), "control packets sent with strings, topics or filters that are none";
+    "violation_property_60s" "packets/60s" Rare60(Rare::BadProperty), "control packets sent that use properties or topic aliases wrongly";
+    "violation_kinds" "kinds" Kinds, "kinds of violations since the host was last quiet for a minute";
+    "ssh_opened_60s" "connections/60s" Rare60(Rare::SshOpened), "TCP connections opened to SSH";
+    "telnet_opened_60s" "connections/60s" Rare60(Rare::TelnetOpened), "TCP connections opened to Telnet";
+    "http_requests_10s" "segments/10s" Last10(Counter::HttpRequest), "segments sent that begin an HTTP request";
+    "distinct_failed_hosts_60s" "hosts/60s" Distinct60(Sketch::FailedHosts), "distinct hosts of failed connections";
+    "stray_sent_10s" "segments/10s" Last10(Counter::Stray), "TCP segments sent that belong to no connection";
+    "udp_sent_10s" "datagrams/10s" Last10(Counter::UdpSent), "UDP datagrams sent as a client does, to a port as high as the sender's or lower";
+    "distinct_probed_ports_60s" "ports/60s" Distinct60(Sketch::ProbedPorts), "distinct destination ports of these datagrams and of the segments that belong to no connection";
+    "unreachable_60s" "messages/60s" Rare60(Rare::Unreachable), "ICMP messages received that say that somebody could not be reached";
+    "other_sent_10s" "packets/10s" Last10(Counter::OtherSent), "IP packets sent with neither TCP nor UDP in them, such as ICMP and tunnels";
+    "arp_unasked_60s" "messages/60s" Rare60(Rare::ArpUnasked), "ARP messages sent that announce an address and that nobody asked for";
+    "arp_claims_60s" "messages/60s" Rare60(Rare::ArpClaim), "ARP messages sent that claim an address of another station";
 }
 
 /// One row per source host, second and 10 s / 60 s windows.
-pub const HOST: Schema = Schema { name: "picket-host", version: 1, features: HOST_FEATURES };
+pub const HOST: Schema = Schema { name: "picket-host", version: 2, features: HOST_FEATURES };
+
+/// The schema before version 2: its columns are the first of today's, so that models made for it still work.
+pub const HOST_V1: Schema =
+    Schema { name: "picket-host", version: 1, features: HOST_FEATURES.split_at(43).0 };
 
 const _: () = assert!(HOST.width() <= crate::limits::MAX_FEATURES);
 
@@ -157,6 +203,19 @@ mod tests {
             assert!(!HOST.features[..i].iter().any(|f| f.name == feature.name), "{}", feature.name);
             assert!(feature.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'));
         }
+    }
+
+    #[test]
+    fn only_counters_with_a_short_window_are_asked_for_it() {
+        for source in HOST_SOURCES {
+            assert!(!matches!(source, Last10(counter) if *counter as usize >= Counter::SHORT_COUNT));
+        }
+    }
+
+    #[test]
+    fn version_1_is_what_it_was() {
+        assert_eq!(HOST_V1.hash().to_string(), "1f524937637b0f88");
+        assert_eq!(HOST.features[..43], *HOST_V1.features);
     }
 
     #[test]

@@ -102,6 +102,12 @@ pub struct Session {
     pub counted_idle: bool,
     /// The client said DISCONNECT.
     pub said_goodbye: bool,
+    /// The CONNECT asked for a session that another host held.
+    pub takes_over: bool,
+    /// PUBLISH sent with QoS 2 whose PUBREL has not come.
+    pub qos2_open: u16,
+    /// Within a control packet of the client when it was last looked at: how many it had sent, modulo 2^15, and one.
+    pub within: u16,
     /// Keep alive in seconds.
     pub keep_alive: u16,
     /// Connect flags that are features: clean, will, user name.
@@ -166,6 +172,9 @@ impl Session {
         counted_open: false,
         counted_idle: false,
         said_goodbye: false,
+        takes_over: false,
+        qos2_open: 0,
+        within: 0,
         keep_alive: 0,
         clean: false,
         has_will: false,
@@ -256,6 +265,15 @@ impl Connection {
             Direction::ToServer => (&mut self.up, &mut self.down),
             Direction::ToClient => (&mut self.down, &mut self.up),
         }
+    }
+
+    /// Whether the client has got no further than to the middle of the same control packet since it was asked last.
+    pub fn is_stalled(&mut self) -> bool {
+        let is_within =
+            self.session.speaks == Speaks::Mqtt && !self.ours && self.up.framer.is_within_packet();
+        let sent = (self.session.tally.packets[0] & 0x7fff) as u16;
+        let now = if is_within { sent + 1 } else { 0 };
+        core::mem::replace(&mut self.session.within, now) == now && is_within
     }
 
     /// Whether either side has sent payload.

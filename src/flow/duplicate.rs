@@ -95,7 +95,8 @@ mod tests {
         let mut note = |id, payload: &[u8], micros| {
             let udp = UdpDatagram { src_port: 1, dst_port: 2, payload, wire_payload_len: 1 };
             let (src, dst) = (Address::v4([1; 4]), Address::v4([2; 4]));
-            let packet = Packet { src_mac: None, src, dst, ip_len: 29, id, transport: Transport::Udp(udp) };
+            let packet =
+                Packet { src_mac: None, src, dst, ip_len: 29, id, depth: 0, transport: Transport::Udp(udp) };
             datagrams.note(&packet, &udp, HashKey(1, 2), Timestamp::from_micros(micros))
         };
         assert!(!note(1, b"a", 5000) && note(1, b"a", 6000));

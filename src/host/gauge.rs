@@ -10,11 +10,13 @@ pub enum Gauge {
     Unused,
     /// Of these, those unused for more than [`IDLE_AFTER_SECS`](crate::limits::IDLE_AFTER_SECS).
     Idle,
+    /// PUBLISH sent with QoS 2 whose PUBREL has not come.
+    Qos2Open,
 }
 
 impl Gauge {
     /// How many gauges there are.
-    pub const COUNT: usize = Self::Idle as usize + 1;
+    pub const COUNT: usize = Self::Qos2Open as usize + 1;
 }
 
 /// The gauges of one host.
@@ -32,8 +34,13 @@ impl Gauges {
 
     /// One less; never below zero, since a host may have been forgotten and met again between.
     pub fn down(&mut self, gauge: Gauge) {
+        self.down_by(gauge, 1);
+    }
+
+    /// So many less, and never below zero.
+    pub fn down_by(&mut self, gauge: Gauge, n: u32) {
         let value = &mut self.0[gauge as usize];
-        *value = value.saturating_sub(1);
+        *value = value.saturating_sub(n);
     }
 
     /// The value.

@@ -1,7 +1,12 @@
 //! What is remembered of each source host: sliding windows, sketches of distinct values, gauges.
 
+pub mod family;
 pub mod gauge;
+pub mod newcomers;
+pub mod owners;
+pub mod rare;
 pub mod sketch;
+pub mod stations;
 pub mod window;
 
 use core::hash::{Hash, Hasher};
@@ -14,7 +19,8 @@ use crate::flow::key::Socket;
 use crate::flow::table::{Handle, Worth};
 use crate::mqtt::version::Version;
 use crate::mqtt::violation::Violations;
-use gauge::Gauges;
+use gauge::{Gauge, Gauges};
+use rare::{Rare, Rares};
 use sketch::{Distinct, Sketch};
 use window::{Counter, Windows};
 
@@ -36,6 +42,8 @@ pub const NO_INCIDENT: u8 = u8::MAX;
 pub struct Host {
     /// Counters over 10 and 60 seconds.
     pub windows: Windows,
+    /// What is rare, over 60 seconds.
+    pub rares: Rares,
     /// Counts of what is so now.
     pub gauges: Gauges,
     sketches: [Distinct; Sketch::COUNT],
@@ -68,6 +76,7 @@ impl Host {
     /// Never seen.
     pub const NEW: Self = Self {
         windows: Windows::EMPTY,
+        rares: Rares::EMPTY,
         gauges: Gauges::NONE,
         sketches: [const { Distinct::EMPTY }; Sketch::COUNT],
         active: 0,
@@ -92,6 +101,7 @@ impl Host {
             self.connect_sizes = 0;
         }
         self.windows.advance(second);
+        self.rares.advance(second);
         self.active = self.active.max(second);
     }
 
@@ -100,6 +110,13 @@ impl Host {
     pub fn count(&mut self, counter: Counter, n: u32, second: u64) {
         self.advance(second);
         self.windows.add(counter, n);
+    }
+
+    /// Counts `n` of something rare in the second given.
+    #[cold]
+    pub fn count_rare(&mut self, counter: Rare, n: u32, second: u64) {
+        self.advance(second);
+        self.rares.add(counter, n);
     }
 
     /// Notes a value by its keyed hash, in the second given.
@@ -121,14 +138,36 @@ impl Host {
         self.incidents.iter().any(|index| *index != NO_INCIDENT)
     }
 
-    /// Whether it has lately spoken MQTT or failed to connect: only then is there anything for the model to judge. A
-    /// host that merely browses is nobody the model was trained on.
+    /// Whether nothing is in the windows of 60 seconds.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.windows.is_empty() && self.rares.is_empty()
+    }
+
+    /// Whether it has lately spoken MQTT, failed to connect, or done what no browser does: only then is there anything
+    /// for the model to judge. A host that merely browses is nobody the model was trained on.
     #[must_use]
     pub fn is_of_interest(&self) -> bool {
         let spoke =
             self.windows.last60(Counter::SegmentsSent) + self.windows.last60(Counter::SegmentsReceived);
         spoke + self.windows.last60(Counter::SynFailed) > 0
-            || self.gauges.get(gauge::Gauge::Sessions) + self.gauges.get(gauge::Gauge::Idle) > 0
+            || self.gauges.get(Gauge::Sessions) + self.gauges.get(Gauge::Idle) > 0
+            || self.is_busy_elsewhere()
+    }
+
+    /// Whether what it does besides MQTT is more than an honest host's housekeeping: name lookups, a few answers that
+    /// nobody wanted, an address announced at start.
+    fn is_busy_elsewhere(&self) -> bool {
+        const FLOOD: u32 = 100;
+        const SOME: u32 = 10;
+        let last10 = |counter| self.windows.last10(counter);
+        let rare = |counter| self.rares.last60(counter);
+        last10(Counter::Syn).max(last10(Counter::UdpSent)).max(last10(Counter::OtherSent)) >= FLOOD
+            || last10(Counter::HttpRequest) >= FLOOD
+            || last10(Counter::Stray) >= SOME
+            || rare(Rare::SshOpened).max(rare(Rare::TelnetOpened)) >= 3
+            || rare(Rare::Unreachable).max(rare(Rare::ArpUnasked)) >= SOME
+            || rare(Rare::ArpClaim) > 0
     }
 
     /// The feature vector over the windows that end with `second`.
@@ -138,6 +177,8 @@ impl Host {
             let number = match *source {
                 HostSource::Last10(counter) => self.windows.last10(counter),
                 HostSource::Last60(counter) => self.windows.last60(counter),
+                HostSource::Rare60(counter) => self.rares.last60(counter),
+                HostSource::Kinds => self.violation_kinds.len(),
                 HostSource::Distinct60(sketch) => self.distinct(sketch, second),
                 HostSource::Now(gauge) => self.gauges.get(gauge),
             };
@@ -154,7 +195,7 @@ impl Worth for Host {
     fn worth(&self) -> u8 {
         if self.has_incident() {
             3
-        } else if self.gauges.get(gauge::Gauge::Sessions) > 0 {
+        } else if self.gauges.get(Gauge::Sessions) > 0 {
             2
         } else {
             u8::from(self.windows.last60(Counter::Accepted) > 0)
@@ -166,7 +207,6 @@ impl Worth for Host {
 mod tests {
     use super::*;
     use crate::features::schema::HOST;
-    use gauge::Gauge;
 
     fn value(vector: &FeatureVector, name: &str) -> f32 {
         vector.values[HOST.features.iter().position(|f| f.name == name).unwrap()]

@@ -16,11 +16,15 @@ pub enum Sketch {
     Credentials,
     /// Topics published to.
     Topics,
+    /// Topic filters subscribed to.
+    Filters,
+    /// Destination ports of UDP datagrams and of TCP segments that belong to no connection.
+    ProbedPorts,
 }
 
 impl Sketch {
     /// How many sketches there are.
-    pub const COUNT: usize = Self::Topics as usize + 1;
+    pub const COUNT: usize = Self::ProbedPorts as usize + 1;
 }
 
 /// Places per sketch. With `m` places and `n` distinct values about `m (1 - e^(-n/m))` places are taken:

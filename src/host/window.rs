@@ -14,12 +14,8 @@ pub enum Counter {
     Accepted,
     /// CONNACK received that refuses.
     Refused,
-    /// CONNECT sent with keep alive 0 or beyond one hour.
-    LongKeepAlive,
     /// First PUBLISH or SUBSCRIBE of a session.
     SessionUsed,
-    /// Accepted sessions that the broker ended.
-    ClosedByBroker,
     /// PUBLISH sent.
     Publish,
     /// PUBLISH sent with RETAIN.
@@ -36,8 +32,6 @@ pub enum Counter {
     Disconnect,
     /// Control packets sent that break the standard.
     Violation,
-    /// Legal client ids and topics that no honest client uses.
-    Oddity,
     /// Segments with MQTT payload sent.
     SegmentsSent,
     /// Segments with MQTT payload received.
@@ -46,6 +40,20 @@ pub enum Counter {
     BytesSent,
     /// MQTT payload received, in units of 64 octets.
     BytesReceived,
+    /// HTTP requests sent.
+    HttpRequest,
+    /// TCP segments sent that belong to no connection.
+    Stray,
+    /// UDP datagrams sent to a port as high as the sender's or lower: those of clients.
+    UdpSent,
+    /// IP packets sent with neither TCP nor UDP in them: ICMP, tunnels.
+    OtherSent,
+    /// CONNECT sent with keep alive 0 or beyond one hour.
+    LongKeepAlive,
+    /// Accepted sessions that the broker ended.
+    ClosedByBroker,
+    /// Legal client ids and topics that no honest client uses.
+    Oddity,
     /// Encrypted connections that ended like a refused login.
     EncryptedRefused,
 }
@@ -53,6 +61,8 @@ pub enum Counter {
 impl Counter {
     /// How many counters there are.
     pub const COUNT: usize = Self::EncryptedRefused as usize + 1;
+    /// The first of them have a short window, too; nobody asks for that of the others.
+    pub const SHORT_COUNT: usize = Self::OtherSent as usize + 1;
 }
 
 /// Buckets of one second: the short window.
@@ -64,7 +74,7 @@ const LONG: usize = 12;
 /// Seconds of the long window.
 const LONG_SECS: u64 = STRIDE * LONG as u64;
 
-type Buckets<const N: usize> = [[u16; Counter::COUNT]; N];
+type Buckets<const COUNT: usize, const N: usize> = [[u16; COUNT]; N];
 
 /// Every counter of one host over both windows. The windows end with the current second, which is part of them.
 ///
@@ -73,9 +83,9 @@ type Buckets<const N: usize> = [[u16; Counter::COUNT]; N];
 #[derive(Clone, Debug)]
 pub struct Windows {
     second: u64,
-    seconds: Buckets<SHORT>,
-    strides: Buckets<LONG>,
-    short: [u32; Counter::COUNT],
+    seconds: Buckets<{ Counter::SHORT_COUNT }, SHORT>,
+    strides: Buckets<{ Counter::COUNT }, LONG>,
+    short: [u32; Counter::SHORT_COUNT],
     long: [u32; Counter::COUNT],
 }
 
@@ -83,9 +93,9 @@ impl Windows {
     /// Nothing counted yet.
     pub const EMPTY: Self = Self {
         second: 0,
-        seconds: [[0; Counter::COUNT]; SHORT],
+        seconds: [[0; Counter::SHORT_COUNT]; SHORT],
         strides: [[0; Counter::COUNT]; LONG],
-        short: [0; Counter::COUNT],
+        short: [0; Counter::SHORT_COUNT],
         long: [0; Counter::COUNT],
     };
 
@@ -118,11 +128,12 @@ impl Windows {
         add(&mut self.strides, self.second / STRIDE, &mut self.long, counter, n);
     }
 
-    /// Sum over the last 10 seconds.
+    /// Sum over the last 10 seconds; 0 of a counter without a short window.
     #[must_use]
     #[inline]
     pub const fn last10(&self, counter: Counter) -> u32 {
-        self.short[counter as usize]
+        let index = counter as usize;
+        if index < Counter::SHORT_COUNT { self.short[index] } else { 0 }
     }
 
     /// Sum over the last 60 seconds.
@@ -147,7 +158,11 @@ fn place<const N: usize>(now: u64) -> usize {
 }
 
 /// Empties the bucket that begins now and takes what was in it out of the sums.
-fn forget<const N: usize>(buckets: &mut Buckets<N>, now: u64, sums: &mut [u32; Counter::COUNT]) {
+fn forget<const COUNT: usize, const N: usize>(
+    buckets: &mut Buckets<COUNT, N>,
+    now: u64,
+    sums: &mut [u32; COUNT],
+) {
     let Some(leaving) = buckets.get_mut(place::<N>(now)) else { return };
     for (sum, value) in sums.iter_mut().zip(leaving.iter()) {
         *sum -= u32::from(*value);
@@ -156,19 +171,19 @@ fn forget<const N: usize>(buckets: &mut Buckets<N>, now: u64, sums: &mut [u32; C
 }
 
 #[inline]
-fn add<const N: usize>(
-    buckets: &mut Buckets<N>,
+fn add<const COUNT: usize, const N: usize>(
+    buckets: &mut Buckets<COUNT, N>,
     now: u64,
-    sums: &mut [u32; Counter::COUNT],
+    sums: &mut [u32; COUNT],
     counter: Counter,
     n: u32,
 ) {
     let index = counter as usize;
-    let Some(bucket) = buckets.get_mut(place::<N>(now)) else { return };
-    let before = bucket[index];
-    let after = u16::try_from(u32::from(before).saturating_add(n)).unwrap_or(u16::MAX);
-    bucket[index] = after;
-    sums[index] += u32::from(after - before);
+    let bucket = buckets.get_mut(place::<N>(now)).and_then(|bucket| bucket.get_mut(index));
+    let (Some(bucket), Some(sum)) = (bucket, sums.get_mut(index)) else { return };
+    let before = *bucket;
+    *bucket = u16::try_from(u32::from(before).saturating_add(n)).unwrap_or(u16::MAX);
+    *sum += u32::from(*bucket - before);
 }
 
 #[cfg(test)]

@@ -18,10 +18,10 @@ use tract_onnx::pb::StringStringEntryProto;
 
 use super::error::{MetadataFault, Quoted};
 use crate::detect::class::Class;
-use crate::features::schema::{HOST, Schema};
+use crate::features::schema::{HOST, HOST_V1, Schema};
 
 /// The schemas that this version computes.
-pub const SCHEMAS: &[&Schema] = &[&HOST];
+pub const SCHEMAS: &[&Schema] = &[&HOST, &HOST_V1];
 
 const NAME: &str = "picket.name";
 const VERSION: &str = "picket.version";

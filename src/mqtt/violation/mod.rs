@@ -127,6 +127,18 @@ impl Violations {
         Self(bits)
     };
 
+    /// These.
+    #[must_use]
+    pub const fn of(violations: &[Violation]) -> Self {
+        let mut bits = 0;
+        let mut i = 0;
+        while i < violations.len() {
+            bits |= 1 << violations[i] as usize;
+            i += 1;
+        }
+        Self(bits)
+    }
+
     /// Notes one.
     #[inline]
     pub fn add(&mut self, violation: Violation) {

@@ -40,6 +40,7 @@ const fn doing(class: Class) -> &'static str {
         Class::MqttSlowDos => "holding sessions open without using them",
         Class::MqttMalformed => "sending malformed MQTT packets",
         Class::MqttRecon => "reading out what the broker offers",
+        Class::MqttTampering => "acting in the name of other MQTT clients",
         Class::TcpScan => "scanning TCP ports",
         Class::UdpScan => "scanning UDP ports",
         Class::HostScan => "scanning hosts",

@@ -19,6 +19,7 @@ use crate::random::Random;
 use crate::sandbox::Host;
 use crate::scenario::run::{self, Ground};
 use crate::scenario::spec::Scenario;
+use crate::sim;
 use crate::stop::Stop;
 use crate::target::Target;
 use crate::victim::{self, Service};
@@ -30,6 +31,7 @@ const EXAMPLES: &str = "Examples:
   picket-lab attack mqtt_connect_flood --broker 127.0.0.1:18830 --from 127.0.66.1
   picket-lab scenario quick --out quick
   picket-lab corpus --split train --out corpus/train      (as root)
+  picket-lab simulate --hours 24 --out day
 
 Targets are loopback, or a namespace that picket-lab made; anything else is refused (exit code 77).";
 
@@ -55,6 +57,8 @@ enum Command {
     Scenario(ScenarioCommand),
     /// Run many scenarios in namespaces at the same time: captures to train or to test with (needs root)
     Corpus(CorpusCommand),
+    /// Write a capture of a day or more of benign traffic, by a virtual clock: in seconds, without root
+    Simulate(Simulate),
     /// Do one host's part of a scenario
     #[command(hide = true)]
     Worker {
@@ -189,6 +193,33 @@ struct CorpusCommand {
     limit: Option<usize>,
 }
 
+#[derive(Debug, Args)]
+struct Simulate {
+    /// Hours of traffic
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=744))]
+    hours: u32,
+    /// Seed of everything random: the site, its devices, and what they do
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Directory for capture.pcap, labels.toml and manifest.json
+    #[arg(long)]
+    out: PathBuf,
+}
+
+impl Simulate {
+    fn run(&self) -> Result<(), LabError> {
+        let manifest = sim::run(self.hours, self.seed, &self.out)?;
+        eprintln!(
+            "picket-lab: {} packets of {} devices, {} MB, in {}",
+            manifest.packets,
+            manifest.benign.len(),
+            manifest.bytes / 1_000_000,
+            self.out.display()
+        );
+        Ok(())
+    }
+}
+
 impl Cli {
     /// Does what was asked.
     ///
@@ -212,6 +243,7 @@ impl Cli {
             Command::Corpus(corpus) => {
                 corpus::run::run(corpus.split, corpus.seed, corpus.jobs, corpus.limit, &corpus.out, &stop)
             }
+            Command::Simulate(simulate) => simulate.run(),
             Command::Worker { plan, summary } => Work::read(&plan)?.run(&stop)?.write(Some(&summary)),
         }
     }

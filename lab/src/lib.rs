@@ -7,6 +7,7 @@
 //! - Ground: [`target`], [`sandbox`], [`child`], [`broker`], [`victim`].
 //! - Traffic: [`mqtt`] (a client of its own), [`benign`], [`attack`].
 //! - Order: [`scenario`] (plan and run), [`worker`] (one host), [`corpus`] (many scenarios), [`episode`] (labels).
+//! - A day in seconds: [`sim`].
 //! - Front: [`cli`], [`error`].
 
 #![forbid(unsafe_code)]
@@ -34,6 +35,7 @@ pub mod mqtt;
 pub mod random;
 pub mod sandbox;
 pub mod scenario;
+pub mod sim;
 pub mod stop;
 pub mod target;
 pub mod victim;

@@ -88,8 +88,10 @@ impl Behaviour {
             Profile::HomeAssistant => ("homeassistant/status".into(), "offline".into(), "online".into()),
             Profile::Zigbee => ("zigbee2mqtt/bridge/state".into(), "offline".into(), "online".into()),
             Profile::Sparkplug => {
-                let sequence = number & 0xFF;
-                (format!("spBv1.0/plant/NDEATH/{id}"), format!("bdSeq {sequence}"), String::new())
+                let sequence = number & 0x7F;
+                let metric = metric("bdSeq", sequence);
+                let dead = String::from_utf8(metric).expect("small numbers are ASCII");
+                (format!("spBv1.0/plant/NDEATH/{id}"), dead, String::new())
             }
             _ => (format!("site/{id}/status"), "offline".into(), "online".into()),
         };
@@ -123,7 +125,7 @@ impl Behaviour {
         births.extend((0..self.device.burst).map(|device| format!("spBv1.0/plant/DBIRTH/{id}/d{device:02}")));
         births
             .into_iter()
-            .map(|topic| Message { topic, payload: self.bytes(self.device.payload * 3), retain: false })
+            .map(|topic| Message { topic, payload: self.metrics(self.device.payload * 3), retain: false })
             .collect()
     }
 
@@ -176,7 +178,7 @@ impl Behaviour {
                 } else {
                     format!("spBv1.0/plant/DDATA/{id}/d{:02}", device - 1)
                 };
-                let payload = self.bytes(self.device.payload);
+                let payload = self.metrics(self.device.payload);
                 stay(steady, vec![Message { topic, payload, retain: false }])
             }
             // A device left the radio network: its announcements are wiped.
@@ -306,6 +308,16 @@ impl Behaviour {
             .collect()
     }
 
+    /// A Sparkplug payload of about this length.
+    fn metrics(&mut self, length: u32) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while bytes.len() < length as usize {
+            let number = self.random.between((0, 40));
+            bytes.extend(metric(&format!("Node/Channel {number:02}"), self.random.between((0, 0x7F))));
+        }
+        bytes
+    }
+
     /// So many random bytes: an image, or numbers in a binary format.
     fn bytes(&mut self, length: u32) -> Vec<u8> {
         (0..length).map(|_| u8::try_from(self.random.between((0, 255))).expect("at most 255")).collect()
@@ -333,6 +345,15 @@ impl Behaviour {
         text.push('}');
         text.into_bytes()
     }
+}
+
+/// A metric of a Sparkplug payload, in protobuf: name (1), type Int64 (4), value below 128 (11).
+fn metric(name: &str, value: u32) -> Vec<u8> {
+    let byte = |number: usize| u8::try_from(number & 0x7F).expect("seven bits");
+    let mut bytes = vec![0x12, byte(name.len() + 6), 0x0A, byte(name.len())];
+    bytes.extend(name.bytes());
+    bytes.extend([0x20, 4, 0x58, byte(value as usize)]);
+    bytes
 }
 
 /// An action after which the session goes on.

@@ -366,7 +366,7 @@ impl Range {
             Profile::Denied => (&[0, 1], (3000, 15_000), (4, 40), (1, 2), (1, 1)),
             Profile::Browser => (&[0], (1500, 8000), (400, 40_000), (1, 1), (1, 10)),
             Profile::Finder => (&[0], (4000, 20_000), (40, 300), (1, 1), (1, 4)),
-            Profile::Monitor => (&[0], (2000, 6000), (4, 4), (8, 30), (1, 1)),
+            Profile::Monitor => (&[0], (3000, 10_000), (4, 4), (4, 9), (1, 1)),
         };
         Self { qos, interval_ms, payload, topics, burst }
     }

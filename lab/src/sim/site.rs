@@ -1,0 +1,193 @@
+//! The site: its hosts and devices, and when in a day they do what they do.
+
+use std::net::Ipv4Addr;
+
+use super::recorder::Host;
+use super::tcp::Way;
+use super::{HOUR, SECOND, Time};
+use crate::benign::fleet::give_credentials;
+use crate::benign::profile::{Device, Habits, Profile};
+use crate::credentials::Credentials;
+use crate::random::Random;
+
+/// A device with its host and its link.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) device: Device,
+    pub(super) host: Host,
+    pub(super) way: Way,
+    /// When in a day it is switched on: from, until. Empty if it always is.
+    pub(super) shifts: Vec<(Time, Time)>,
+}
+
+/// A house or a small plant for a day.
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    pub(super) broker: Host,
+    /// The router: everything outside is behind its interface.
+    pub(super) router: Host,
+    pub(super) places: Vec<Place>,
+}
+
+/// How many of a kind there are: at least, at most.
+const MIX: [(Profile, (u32, u32)); 31] = [
+    (Profile::Periodic, (4, 8)),
+    (Profile::Random, (1, 4)),
+    (Profile::Event, (2, 5)),
+    (Profile::Actuator, (1, 4)),
+    (Profile::Dashboard, (1, 1)),
+    (Profile::Battery, (2, 5)),
+    (Profile::Camera, (1, 1)),
+    (Profile::Bridge, (1, 1)),
+    (Profile::Discovery, (1, 2)),
+    (Profile::Standby, (1, 3)),
+    (Profile::Backlog, (1, 2)),
+    (Profile::Flaky, (1, 3)),
+    (Profile::SecondStack, (0, 2)),
+    (Profile::Misconfigured, (1, 1)),
+    (Profile::Paho, (0, 2)),
+    (Profile::Script, (1, 2)),
+    (Profile::Tasmota, (2, 6)),
+    (Profile::Sparkplug, (1, 2)),
+    (Profile::HomeAssistant, (1, 1)),
+    (Profile::Zigbee, (1, 1)),
+    (Profile::Trunk, (0, 1)),
+    (Profile::Updater, (1, 1)),
+    (Profile::Ota, (1, 3)),
+    (Profile::App, (1, 3)),
+    (Profile::LogShipper, (1, 1)),
+    (Profile::Explorer, (1, 1)),
+    (Profile::Modern, (1, 3)),
+    (Profile::Sluggish, (1, 2)),
+    (Profile::Denied, (1, 1)),
+    (Profile::Browser, (1, 2)),
+    (Profile::Finder, (1, 2)),
+];
+
+impl Site {
+    /// Draws a site. The router and the broker are hosts of their own; some devices share one address.
+    pub(super) fn draw(seed: u64) -> Self {
+        let mut random = Random::new(seed ^ 0x5349_5445);
+        let net = u8::try_from(random.between((2, 250))).expect("below 256");
+        let mut free: Vec<u8> = (10..=240).collect();
+        random.shuffle(&mut free);
+        let host = |last: u8, ttl: u8, random: &mut Random| {
+            let [.., a, b, c] = random.seed().to_be_bytes();
+            let ip = Ipv4Addr::new(192, 168, net, last);
+            Host { mac: [0x5C, 0xCF, 0x7F, a, b, c], ip, ttl }
+        };
+        let broker = host(2, 64, &mut random);
+        let router = host(1, 64, &mut random);
+        let mut places: Vec<Place> = Vec::new();
+        let mut shared: Option<(Host, Way)> = None;
+        let mut monitors = vec![(Profile::Monitor, (1, 1))];
+        monitors.extend(MIX);
+        for (profile, range) in monitors {
+            for _ in 0..random.between(range) {
+                let habits = habits(profile, &mut random);
+                let mut device = Device::draw(profile, places.len(), &habits, &mut random);
+                let small = random.chance(0.5);
+                let ttl = if small { 255 } else { 64 };
+                let fresh = (
+                    host(free.pop().expect("fewer than 230 hosts"), ttl, &mut random),
+                    way(small, &mut random),
+                );
+                // A household behind a router of its own, or a person with several programs at one desk.
+                let (host, way) = match shared {
+                    Some(same) if random.chance(0.15) => same,
+                    _ => fresh,
+                };
+                shared = Some((host, way));
+                device.address = Some(host.ip.into());
+                let user =
+                    Credentials { username: format!("dev{:03}", places.len()), password: random.text(16) };
+                give_credentials(&mut device, Some(&user));
+                let shifts = shifts(profile, &mut random);
+                places.push(Place { device, host, way, shifts });
+            }
+        }
+        Self { broker, router, places }
+    }
+}
+
+/// The paces of a real site: most devices speak once or twice a minute, and not several times a second as in a lab
+/// run of two minutes.
+fn habits(profile: Profile, random: &mut Random) -> Habits {
+    let pace = match profile {
+        Profile::Camera | Profile::Trunk | Profile::LogShipper => 1.0,
+        Profile::Updater | Profile::Sparkplug | Profile::Modern | Profile::Explorer => 3.0,
+        Profile::Zigbee => 5.0,
+        Profile::Bridge => 15.0,
+        Profile::App | Profile::Event | Profile::Backlog => 30.0,
+        Profile::Browser | Profile::Finder | Profile::HomeAssistant | Profile::Dashboard => 12.0,
+        // Exactly as in the lab: a wrong password for ever, polls for ever.
+        Profile::Misconfigured | Profile::Denied | Profile::Monitor => 2.0,
+        _ => 8.0,
+    };
+    Habits { pace: pace * random.between_f64((0.7, 1.5)), ..Habits::default() }
+}
+
+fn way(small: bool, random: &mut Random) -> Way {
+    let wireless = random.chance(0.7);
+    Way {
+        round_trip: if wireless { random.between((1500, 9000)) } else { random.between((150, 600)) },
+        jitter: if wireless { random.between_f64((0.2, 1.5)) } else { 0.1 },
+        loss: if wireless { random.between_f64((0.0, 0.015)) } else { 0.0 },
+        mss: if small { 1436 } else { 1460 },
+        stamps: !small,
+    }
+}
+
+/// When what would fill the file, or is done by people, takes place.
+fn shifts(profile: Profile, random: &mut Random) -> Vec<(Time, Time)> {
+    let mut between = |hour: u32, minutes: (u32, u32)| {
+        let begin = Time::from(hour) * HOUR + Time::from(random.between((0, 40 * 60))) * SECOND;
+        (begin, begin + Time::from(random.between(minutes)) * 60 * SECOND)
+    };
+    match profile {
+        Profile::Camera => vec![between(7, (1, 2)), between(13, (1, 2)), between(19, (1, 3))],
+        Profile::Trunk => vec![between(4, (2, 3)), between(16, (1, 2))],
+        Profile::LogShipper => vec![between(1, (3, 5)), between(11, (2, 4))],
+        Profile::Explorer => vec![between(10, (5, 15)), between(20, (5, 15))],
+        Profile::Updater => vec![between(2, (10, 15))],
+        Profile::Bridge => vec![between(0, (60, 120)), between(8, (60, 120)), between(17, (60, 120))],
+        _ => Vec::new(),
+    }
+}
+
+/// How much longer a device waits at this time of the day: people sleep at night.
+pub(super) fn rhythm(profile: Profile, at: Time) -> f64 {
+    let by_people = matches!(
+        profile,
+        Profile::Event
+            | Profile::App
+            | Profile::Dashboard
+            | Profile::HomeAssistant
+            | Profile::Browser
+            | Profile::Random
+    );
+    match at / HOUR % 24 {
+        _ if !by_people => 1.0,
+        0..=5 => 6.0,
+        6..=8 | 17..=21 => 0.7,
+        _ => 1.2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_has_thirty_to_sixty_devices_of_every_common_kind() {
+        for seed in 0..20 {
+            let places = Site::draw(seed).places;
+            assert!((30..=75).contains(&places.len()), "{} devices", places.len());
+            for profile in
+                [Profile::Tasmota, Profile::HomeAssistant, Profile::Misconfigured, Profile::Monitor]
+            {
+                assert!(places.iter().any(|place| place.device.profile == profile), "{profile:?}");
+            }
+        }
+    }
+}

@@ -290,6 +290,9 @@ impl AttackCommand {
         {
             return Err(LabError::Usage("--succeed needs --username and --password-file".into()));
         }
+        if self.attack.raw() {
+            place.target.raw()?;
+        }
         eprintln!("picket-lab: {} at {}", self.attack.name(), self.common.broker);
         let episode = self.attack.run(&place, stop)?;
         eprintln!(

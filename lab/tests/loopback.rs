@@ -137,7 +137,7 @@ fn every_version_and_quality_of_service_reaches_a_subscriber() {
 #[test]
 fn every_attack_runs_and_stays_within_its_bounds() {
     let broker = Broker::start(None);
-    for (class, options, least) in [
+    for (name, options, least) in [
         ("mqtt_connect_flood", "--ending hold --count 50 --rate 0", 50),
         ("mqtt_connect_flood", "--ending reset --count 50 --rate 0", 50),
         ("mqtt_publish_flood", "--qos 2 --count 300 --rate 0 --coalesce 20 --protocol 5", 300),
@@ -145,18 +145,36 @@ fn every_attack_runs_and_stays_within_its_bounds() {
         ("mqtt_slow_dos", "--slowness drip --sessions 20 --rate 0 --every 0.1 --secs 1", 20),
         ("mqtt_slow_dos", "--slowness split --sessions 20 --rate 0 --secs 1", 20),
         ("tcp_scan", "--count 50 --rate 0 --ports range", 50),
+        ("mqtt_slow_dos", "--slowness header --sessions 20 --rate 0 --every 0.1 --secs 1", 20),
+        ("mqtt_slow_dos", "--slowness publish --sessions 20 --rate 0 --every 0.1 --secs 1", 20),
         ("mqtt_malformed", "--count 60 --rate 0 --protocol 5", 60),
+        ("mqtt_malformed", "--kind fuzz --count 40 --rate 0", 40),
+        ("mqtt_takeover", "--count 6 --rate 20 --hold 0.05 --booty listen --known-client pump", 6),
+        ("mqtt_enumeration", "--search sys-list --together 5 --count 4 --rate 0 --listen 0.2", 4),
+        ("mqtt_acl_probe", "--count 20 --rate 0 --per-session 5 --protocol 5", 20),
+        ("mqtt_retained_poisoning", "--poison wipe --count 40 --rate 0 --delivery single", 40),
+        ("mqtt_command_injection", "--count 40 --rate 0 --qos 1 --cut 2", 40),
+        ("mqtt_spoofed_telemetry", "--count 40 --rate 0 --workers 4", 40),
+        ("mqtt_large_payload", "--count 3 --payload 2000000 --rate 0", 3),
+        ("mqtt_qos2_exhaustion", "--count 15 --rate 0 --secs 1", 15),
+        ("mqtt_will_abuse", "--count 20 --rate 0 --retain --reset", 20),
+        ("mqtt_keepalive_abuse", "--count 10 --rate 0 --secs 1 --subscribe", 10),
+        ("mqtt_shared_subscription", "--count 6 --rate 0 --listen 0.2", 6),
+        ("mqtt_v5_abuse", "--feature connect-properties --count 10 --rate 0", 10),
+        ("mqtt_session_hoarding", "--count 20 --rate 0 --protocol 5", 20),
+        ("udp_scan", "--count 40 --rate 0 --tries 2", 40),
+        ("host_scan", "--count 60 --rate 0", 60),
     ] {
         let begin = Instant::now();
         let summary = summary(
             lab()
-                .args(["attack", class, "--broker", &broker.address, "--from", "127.0.66.9"])
+                .args(["attack", name, "--broker", &broker.address, "--from", "127.0.66.9"])
                 .args(options.split(' ')),
         );
         let episode = &summary.episodes[0];
-        assert_eq!((episode.class.as_str(), episode.count), (class, least), "{options}");
-        assert_eq!(episode.failed, 0, "{class} {options}");
-        assert!(begin.elapsed() < Duration::from_secs(10), "{class} {options}");
+        assert_eq!((episode.style.name(), episode.count), (name, least), "{options}");
+        assert_eq!(episode.failed, 0, "{name} {options}");
+        assert!(begin.elapsed() < Duration::from_secs(10), "{name} {options}");
     }
 }
 
@@ -165,6 +183,14 @@ fn a_foreign_target_is_refused_by_every_command() {
     for arguments in [
         "attack mqtt_publish_flood --broker 192.0.2.1:1883",
         "attack tcp_scan --broker 10.77.1.1:1883",
+        "attack udp_scan --broker 192.0.2.1:1883",
+        "attack login_bruteforce --broker 192.0.2.1:22",
+        "attack network_flood --broker 127.0.0.1:1883",
+        "attack stealth_scan --broker 127.0.0.1:1883",
+        "attack mirai_scan --broker 10.77.1.1:1883",
+        "attack arp_spoof --broker 127.0.0.1:1883",
+        "attack host_scan --knock arp --broker 127.0.0.1:1883",
+        "victim --ip 192.0.2.1",
         "benign --broker [2001:db8::1]:1883",
     ] {
         let output = lab().args(arguments.split(' ')).output().unwrap();
@@ -203,6 +229,48 @@ fn a_broker_that_is_killed_takes_mosquitto_with_it() {
         assert!(Instant::now() < late, "mosquitto is still there");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn the_listeners_refuse_every_guess() {
+    for (service, class) in [("ssh", "ssh_bruteforce"), ("telnet", "telnet_bruteforce")] {
+        let mut victim = lab()
+            .args(["victim", "--service", service, "--port", "0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut address = String::new();
+        BufReader::new(victim.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        let port = address.trim().rsplit_once(':').unwrap().1.to_owned();
+        let summary = summary(
+            lab()
+                .args(["attack", "login_bruteforce", "--service", service, "--port", &port])
+                .args("--count 8 --guesses 2 --rate 0 --workers 3".split(' ')),
+        );
+        let episode = &summary.episodes[0];
+        assert_eq!((episode.class.as_str(), episode.attack.as_str()), (class, "N2"));
+        assert_eq!((episode.count, episode.refused, episode.failed), (8, 8, 0), "{service}");
+        assert!(Command::new("kill").arg(victim.id().to_string()).status().unwrap().success());
+        assert!(victim.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn a_signal_ends_an_attack_in_good_order() {
+    let broker = Broker::start(None);
+    let attack = lab()
+        .args(["attack", "mqtt_keepalive_abuse", "--broker", &broker.address])
+        .args("--count 5 --rate 0 --secs 60".split(' '))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let begin = Instant::now();
+    assert!(Command::new("kill").args(["-INT", &attack.id().to_string()]).status().unwrap().success());
+    let output = attack.wait_with_output().unwrap();
+    assert!(output.status.success() && begin.elapsed() < Duration::from_secs(2));
+    let summary: Summary = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary.episodes[0].accepted, 5);
 }
 
 #[test]

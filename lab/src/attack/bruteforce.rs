@@ -87,7 +87,7 @@ impl BruteForce {
             let users = self.users.max(1);
             let user = u32::try_from(index % u64::from(users)).expect("less than the number of users");
             let password = words::password(index / u64::from(users), &mut random);
-            let client_id = self.naming.name(index, &mut random);
+            let client_id = self.naming.name(self.protocol, index, &mut random);
             self.guess((&words::user(user), &password), &client_id, place, meter);
         }
     }

@@ -106,7 +106,7 @@ impl ConnectFlood {
     /// One connection; given back if it is to be held.
     fn one(&self, place: &Place, meter: &Meter, random: &mut Random) -> Option<TcpStream> {
         let dial = place.dial();
-        let client_id = self.naming.name(random.seed() % 100_000, random);
+        let client_id = self.naming.name(self.protocol, random.seed() % 100_000, random);
         let connect = place.connect(self.protocol, &client_id, self.keep_alive);
         if matches!(self.ending, Ending::Polite | Ending::Hold) {
             return match Session::connect(&dial, &connect) {

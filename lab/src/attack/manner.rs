@@ -99,7 +99,7 @@ impl Worker<'_> {
 
     /// A client identifier of the attacker's own.
     pub(super) fn client_id(&mut self, index: u64) -> String {
-        self.manner.naming.name(index, &mut self.random)
+        self.manner.naming.name(self.manner.protocol, index, &mut self.random)
     }
 
     /// A CONNECT with the credentials of the place.
@@ -161,10 +161,11 @@ pub enum Naming {
 }
 
 impl Naming {
-    /// A client identifier.
-    pub(super) fn name(self, index: u64, random: &mut Random) -> String {
+    /// A client identifier. Version 3.1 knows no empty one.
+    pub(super) fn name(self, version: Version, index: u64, random: &mut Random) -> String {
         match self {
             Self::Random => random.text(12),
+            Self::Empty if version == Version::V31 => Self::Random.name(version, index, random),
             Self::Fixed => "client".into(),
             Self::Empty => String::new(),
             Self::Numbered => format!("worker-{index}"),
@@ -192,9 +193,10 @@ mod tests {
     #[test]
     fn names_have_their_forms() {
         let mut random = Random::new(5);
-        assert_eq!(Naming::Uuid.name(0, &mut random).len(), 36);
-        assert_eq!(Naming::Mqttjs.name(0, &mut random).len(), 15);
-        assert_eq!(Naming::Numbered.name(7, &mut random), "worker-7");
-        assert_ne!(Naming::Random.name(0, &mut random), Naming::Random.name(0, &mut random));
+        assert_eq!(Naming::Uuid.name(Version::V5, 0, &mut random).len(), 36);
+        assert_eq!(Naming::Mqttjs.name(Version::V5, 0, &mut random).len(), 15);
+        assert_eq!(Naming::Numbered.name(Version::V5, 7, &mut random), "worker-7");
+        assert_eq!(Naming::Empty.name(Version::V311, 0, &mut random), "");
+        assert_eq!(Naming::Empty.name(Version::V31, 0, &mut random).len(), 12);
     }
 }

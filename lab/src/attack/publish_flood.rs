@@ -79,7 +79,7 @@ impl Deed for PublishFlood {
             for worker in 0..self.connections.clamp(1, 256) {
                 scope.spawn(move || {
                     let mut random = place.random(worker);
-                    let client_id = self.naming.name(u64::from(worker), &mut random);
+                    let client_id = self.naming.name(self.protocol, u64::from(worker), &mut random);
                     let connect = place.connect(self.protocol, &client_id, self.keep_alive);
                     match Session::connect(&place.dial(), &connect) {
                         Ok(session) => {

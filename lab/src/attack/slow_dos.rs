@@ -135,7 +135,7 @@ impl Deed for SlowDos {
 
 impl SlowDos {
     fn open(&self, place: &Place, random: &mut Random) -> Result<Held, ConnectError> {
-        let client_id = self.naming.name(random.seed() % 100_000, random);
+        let client_id = self.naming.name(self.protocol, random.seed() % 100_000, random);
         let connect = place.connect(self.protocol, &client_id, self.keep_alive);
         let due = Instant::now() + self.pause();
         Ok(match self.slowness {

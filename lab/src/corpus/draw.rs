@@ -143,7 +143,14 @@ pub(super) fn attacks(
         }
         let mut draw = Draw { split, turn: number / ROUND.len() + number, left: secs - at - 1.0, random };
         let attack = draw.attack(kind);
-        let outsider = matches!(kind, Kind::ConnectFlood | Kind::SlowIte | Kind::Partial | Kind::Malformed);
+        // These need not be let in; the others would only be refused.
+        let outsider = match &attack {
+            Attack::MqttConnectFlood(_) | Attack::MqttMalformed(_) => true,
+            Attack::MqttSlowDos(attack) => {
+                matches!(attack.slowness, Slowness::Split | Slowness::Drip | Slowness::Header)
+            }
+            _ => false,
+        };
         attacks.push(Scheduled {
             at,
             insider: !(outsider && random.chance(0.25)),
@@ -347,7 +354,10 @@ impl Draw<'_> {
     }
 
     fn acl_probe(&mut self) -> AclProbe {
-        let (count, manner) = self.manner((0.5, 150.0), (10, 600));
+        let (count, mut manner) = self.manner((0.5, 150.0), (10, 600));
+        if self.random.chance(0.6) {
+            manner.protocol = Version::V5; // the only one in which a broker says no to a message
+        }
         AclProbe {
             count,
             probe: *self.random.pick(&[Probe::Read, Probe::Write, Probe::Both]),

@@ -249,16 +249,18 @@ impl Draw<'_> {
     fn connect_flood(&mut self) -> ConnectFlood {
         let rate = self.rate((2.5, 2000.0));
         let (count, secs) = self.span(rate, (25, 6000));
+        let ending = self.pick(
+            &[Ending::Polite, Ending::Abandon, Ending::Hold, Ending::Silent, Ending::Reset],
+            &[Ending::Polite, Ending::Abandon, Ending::Reset, Ending::Silent],
+        );
         ConnectFlood {
             count,
             secs,
             rate,
             jitter: self.jitter(),
             workers: self.workers(rate),
-            ending: self.pick(
-                &[Ending::Polite, Ending::Abandon, Ending::Hold, Ending::Silent, Ending::Reset],
-                &[Ending::Polite, Ending::Abandon, Ending::Reset, Ending::Silent],
-            ),
+            // Few connections a second that are held would be SlowITe under another name.
+            ending: if ending == Ending::Hold && rate < 30.0 { Ending::Polite } else { ending },
             naming: self.naming(),
             keep_alive: self.keep_alive(),
             protocol: self.version(),
@@ -288,6 +290,14 @@ impl Draw<'_> {
 
     fn slow_dos(&mut self, slowness: Slowness) -> SlowDos {
         let sessions = self.banded((12.0, 1000.0));
+        let keep_alive = match slowness {
+            Slowness::Ping => self.pick(&[5, 20, 60], &[10, 30, 90]),
+            Slowness::Silent | Slowness::Split => {
+                self.pick(&[65_535, 65_535, 3600, 1800, 0], &[65_535, 20_000, 7200, 900])
+            }
+            // Before the CONNACK no keep alive counts.
+            _ => self.pick(&[65_535, 3600, 60], &[65_535, 1200, 30]),
+        };
         SlowDos {
             slowness,
             sessions: whole(sessions),
@@ -297,11 +307,13 @@ impl Draw<'_> {
                 1 => sessions,
                 _ => self.rate((1.5, 300.0)).max(sessions / 20.0),
             },
-            keep_alive: match slowness {
-                Slowness::Ping => self.pick(&[5, 20, 60], &[10, 30, 90]),
-                _ => self.pick(&[65_535, 65_535, 3600, 1800, 0, 60], &[65_535, 20_000, 0, 7200, 120]),
+            keep_alive,
+            // At the pace that the keep alive asks for, or more often.
+            every: if slowness == Slowness::Ping && self.random.chance(0.4) {
+                f64::from(keep_alive) * 0.9
+            } else {
+                self.log((0.8, 12.0))
             },
-            every: self.log((0.8, 12.0)),
             cut: if self.random.chance(0.5) { 0 } else { self.pick(&[2, 10, 14], &[1, 8, 12]) },
             naming: self.naming(),
             protocol: self.version(),

@@ -47,6 +47,8 @@ impl Dial {
             socket.set_tcp_nodelay(true)?;
         }
         socket.connect_timeout(&address.into(), PATIENCE)?;
+        // A broker that no longer reads must not hold up the end.
+        socket.set_write_timeout(Some(PATIENCE))?;
         Ok(socket.into())
     }
 }

@@ -234,8 +234,12 @@ mod tests {
         let host = plan.hosts.iter().find(|host| !host.attacks.is_empty()).unwrap();
         assert!(host.devices.iter().any(|device| device.address == Some(host.attacks[0].from)));
         assert!(!host.attacks[0].known.clients.is_empty());
-        scenario.attacks[0].infected = false;
         scenario.attacks[0].sources = 3;
+        let plan = Plan::of(&scenario, 5, [10, 77, 3]);
+        let sources: HashSet<_> =
+            plan.hosts.iter().flat_map(|host| &host.attacks).map(|attack| attack.from).collect();
+        assert_eq!(sources.len(), 3, "no device has two attacks");
+        scenario.attacks[0].infected = false;
         let plan = Plan::of(&scenario, 5, [10, 77, 3]);
         let sources: HashSet<_> =
             plan.hosts.iter().flat_map(|host| &host.attacks).map(|attack| attack.from).collect();

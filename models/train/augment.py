@@ -7,18 +7,20 @@ import numpy as np
 from rows import BENIGN, Rows
 
 # A column that is a property of its values or of a moment, not a rate: a busier host does not have more of it.
-NOT_RATES = ("distinct_", "sessions_", "mean_", "max_", "longest_", "share_")
+NOT_RATES = ("distinct_", "sessions_", "qos2_open", "violation_kinds")
 # Devices behind one address talk to the same hosts.
-SHARED = ("distinct_hosts", "max_", "longest_")
+SHARED = ("distinct_hosts",)
+# Nearly all rows of a network are benign; as many as that would drown the attacks.
+BENIGN_WEIGHT = 3.0
 
 
-def augment(rows: Rows, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def augment(rows: Rows, seed: int, share: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
     """Values and labels of `rows` and of what is added to them.
 
     Every column counts something, so several devices behind one address (NAT, or a compromised device that
     goes on with its work) have the sum of their rows, but for the hosts they talk to, which are the same. A
     busier or calmer host has a multiple of its rates, while the number of its topics, credentials and
-    sessions stays. As many rows of each kind as there are rows:
+    sessions stays. Of each kind as many rows as `share` of the benign and all of the attacks' rows:
 
     - benign: 2 to 8 devices of any kinds; 2 to 8 devices of one kind (rows of one host at different times); the
       rates of one row times 1/4 to 4;
@@ -56,14 +58,24 @@ def augment(rows: Rows, seed: int) -> tuple[np.ndarray, np.ndarray]:
         host = host_of[places]
         return by_host[start[host] + (rng.random(places.size) * count[host]).astype(int)]
 
+    def few(places: np.ndarray) -> np.ndarray:
+        """A share of the places."""
+        return np.sort(rng.choice(places, size=round(share * places.size), replace=False))
+
+    def grown(make: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """What `make` makes of some benign rows."""
+        places = few(benign)
+        return make(places), labels[places]
+
     parts = [
         (values, labels),
-        (crowd(benign, lambda places: rng.choice(benign, size=places.size)), labels[benign]),
-        (crowd(benign, same_host), labels[benign]),
-        (scaled(values[benign], rates, 0.25, 4.0, rng), labels[benign]),
+        grown(lambda places: crowd(places, lambda others: rng.choice(benign, size=others.size))),
+        grown(lambda places: crowd(places, same_host)),
+        grown(lambda places: scaled(values[places], rates, 0.25, 4.0, rng)),
         (joined(values[hostile], values[rng.choice(benign, size=hostile.size)]), labels[hostile]),
         (scaled(values[hostile], rates, 0.5, 4.0, rng), labels[hostile]),
-        (browsing(columns, values, rng), labels),
+        grown(lambda places: browsing(columns, values[places], rng)),
+        (browsing(columns, values[hostile], rng), labels[hostile]),
     ]
     return np.concatenate([some for some, _ in parts]), np.concatenate([names for _, names in parts])
 
@@ -77,22 +89,36 @@ def scaled(
 
 
 def browsing(columns: tuple[str, ...], values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The rows of hosts that also open 1 to 100 other TCP connections a minute, to 1 to 40 hosts, of which up to a
-    fifth fail, at up to three ports: web browsing, updates, a service that is gone."""
+    """The rows of hosts that do other things, too: open 1 to 100 TCP connections a minute to 1 to 40 hosts, of which up to a
+    fifth fail, at up to three ports and hosts; HTTP in the clear; names asked, time kept and calls made over UDP; pings; a
+    segment after the end. Web browsing, updates, a service that is gone. Each row has one to all of these habits."""
     rows = values.copy()
     count = len(rows)
     place = {name: index for index, name in enumerate(columns)}
+
+    def some(share: float, numbers: np.ndarray) -> np.ndarray:
+        """The numbers in a share of the rows, else nothing."""
+        return np.where(rng.random(count) < share, numbers, 0)
+
     opened = np.exp(rng.uniform(0.0, np.log(100.0), size=count)).astype(int)
     opened_lately = rng.binomial(opened, rng.uniform(0.0, 1.0, size=count))
     failed = rng.binomial(opened, rng.uniform(0.0, 0.2, size=count))
     failed_lately = rng.binomial(failed, rng.uniform(0.0, 1.0, size=count))
+    datagrams = some(0.5, np.exp(rng.uniform(0.0, np.log(60.0), size=count)).astype(int))
     additions = {
         "syn_60s": opened,
         "syn_10s": opened_lately,
         "syn_failed_60s": failed,
         "syn_failed_10s": failed_lately,
         "distinct_failed_ports_60s": np.minimum(failed, rng.integers(1, 4, size=count)),
+        "distinct_failed_hosts_60s": np.minimum(failed, rng.integers(1, 4, size=count)),
         "distinct_hosts_60s": np.minimum(opened, rng.integers(1, 41, size=count)),
+        "http_requests_10s": some(0.3, opened_lately),
+        "udp_sent_10s": datagrams,
+        "distinct_probed_ports_60s": np.minimum(datagrams, rng.integers(1, 5, size=count)),
+        "unreachable_60s": some(0.2, rng.integers(1, 5, size=count)),
+        "other_sent_10s": some(0.2, rng.integers(1, 12, size=count)),
+        "stray_sent_10s": some(0.2, rng.integers(1, 5, size=count)),
     }
     for name, addition in additions.items():
         if name in place:
@@ -101,9 +127,9 @@ def browsing(columns: tuple[str, ...], values: np.ndarray, rng: np.random.Genera
 
 
 def row_weights(labels: np.ndarray) -> np.ndarray:
-    """Every attack class weighs the same in total, benign as much as all of them together."""
+    """Every attack class weighs the same in total, benign `BENIGN_WEIGHT` times as much as all of them together."""
     names, counts = np.unique(labels, return_counts=True)
-    hostile = len(names) - 1
-    share = {name: (hostile if name == BENIGN else 1.0) / count for name, count in zip(names, counts, strict=True)}
+    benign = BENIGN_WEIGHT * (len(names) - 1)
+    share = {name: (benign if name == BENIGN else 1.0) / count for name, count in zip(names, counts, strict=True)}
     weights = np.asarray([share[label] for label in labels])
     return weights * (len(labels) / weights.sum())

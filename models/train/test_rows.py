@@ -95,7 +95,7 @@ class Augmentation(unittest.TestCase):
         values = np.asarray([[8, 3, 1], [1, 1, 1], [800, 1, 1]], dtype=np.float32)
         labels = np.asarray([BENIGN, BENIGN, "flood"])
         hosts = np.asarray(["a", "b", "c"])
-        grown, names = augment(Rows(columns, values, labels, hosts, hosts), seed=1)
+        grown, names = augment(Rows(columns, values, labels, hosts, hosts), seed=1, share=1.0)
         self.assertEqual(names[:11].tolist(), [*labels, *[BENIGN] * 6, "flood", "flood"])
         np.testing.assert_array_equal(grown[:3], values)
         for row in grown[3:5]:

@@ -7,16 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from augment import augment, row_weights
+from deeds import shown
 from metrics import Scores, verdicts
 from progress import say
 from rows import BENIGN, Rows, Scenario, read_corpus, same_schema, thin
 
 # A simulated day has a row for each second of each host, hardly different from its neighbours.
 STRIDE = 5
-# Classes that rows of the schema cannot show: their rows are left out and the card says so.
-LEFT_OUT = {
-    "arp_spoof": "one frame of ARP, which the windows of a host do not count",
-}
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,7 @@ class Data:
     train: list[Scenario]  # attacks and benign
     test: list[Scenario]
     quiet: list[Scenario]  # benign traffic that is not trained on: no row of it may be certain
-    left_out: dict[str, int]  # rows of classes that are not trained
+    left_out: dict[str, int]  # rows of attackers that do not show their attack, by class
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -46,7 +43,7 @@ class Data:
 
 
 def read_data(train: list[Path], simulated: Path | None, quiet: Path | None, test: Path) -> Data:
-    """Reads all folders and leaves out what the schema cannot show."""
+    """Reads all folders and leaves out rows of attackers that do not show their attack."""
     scenarios = [scenario for folder in train for scenario in named(folder)]
     if simulated:
         scenarios += [thin(s, STRIDE) for s in named(simulated)]
@@ -57,13 +54,13 @@ def read_data(train: list[Path], simulated: Path | None, quiet: Path | None, tes
         raise ValueError(f"{quiet}: benign traffic is meant, but there are attacks")
     left_out: dict[str, int] = {}
 
-    def shown(scenario: Scenario) -> Scenario:
-        hidden = np.isin(scenario.labels, list(LEFT_OUT))
-        for name in scenario.labels[hidden].tolist():
+    def showing(scenario: Scenario) -> Scenario:
+        kept = shown(scenario.columns, scenario.values, scenario.labels)
+        for name in scenario.labels[~kept].tolist():
             left_out[name] = left_out.get(name, 0) + 1
-        return scenario.keep(~hidden)
+        return scenario.keep(kept)
 
-    scenarios, tests = [shown(s) for s in scenarios], [shown(s) for s in tests]
+    scenarios, tests = [showing(s) for s in scenarios], [showing(s) for s in tests]
     data = Data(scenarios[0].schema, scenarios[0].schema_hash, scenarios, tests, silent, left_out)
     apart(data)
     unknown = sorted({str(n) for s in tests for n in np.unique(s.labels)} - set(data.classes))

@@ -89,8 +89,9 @@ def default_figures(built: Built, data: Data) -> str:
     uncooled = tempered(in_float, 1.0 / built.calibration.temperature)
 
     lines = [f"Trained on {count(data.train)}; measured on {count(data.test)}."]
-    for name, rows_lost in sorted(data.left_out.items()):
-        lines.append(f"Left out: {rows_lost} rows of `{name}`.")
+    if data.left_out:
+        parts = ", ".join(f"{number} `{name}`" for name, number in sorted(data.left_out.items()))
+        lines.append(f"Left out of both, as the row of the attacker does not show the attack: {parts}.")
     lines.append("")
     for title, probabilities in (("int8 (as shipped)", in_int8), ("float (before quantisation)", in_float)):
         scores = scored(classes, probabilities, rows.labels, limits)

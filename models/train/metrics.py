@@ -1,10 +1,10 @@
 """Figures of verdicts and of probabilities."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rows import BENIGN, TAIL_SECONDS, Scenario
+from rows import BENIGN, TAIL_SECONDS, Episode, Scenario
 
 # Bins of the calibration error.
 BINS = 15
@@ -127,13 +127,16 @@ def episodes_found(
     sure: dict[str, float],
     vote: tuple[int, int],
 ) -> list[tuple[str, str, float | None, float]]:
-    """For each episode: class, attack, seconds from its start to the first right verdict with its votes (or None), length."""
+    """For each attack: class, number, seconds from its start to the first right verdict with its votes (or None), length.
+
+    One that comes from several hosts is found when one of them is.
+    """
     names = verdicts(classes, probabilities, thresholds)
     limits = np.asarray([np.inf, *(sure.get(name, np.inf) for name in classes[1:])])
     number = {name: index for index, name in enumerate(classes)}
     columns = np.asarray([number[name] for name in names.tolist()], dtype=int)
     certain = probabilities[np.arange(len(names)), columns] >= limits[columns]
-    found = []
+    found: dict[Episode, float | None] = {}
     for episode in scenario.episodes:
         if episode.label not in classes:
             continue
@@ -142,6 +145,8 @@ def episodes_found(
         times = scenario.times[mine]
         won = decided(names[mine], certain[mine], vote) & (names[mine] == episode.label)
         won &= (times >= episode.start) & (times <= episode.end + TAIL_SECONDS)
-        delay = float(times[won].min() - episode.start) if won.any() else None
-        found.append((episode.label, episode.attack, delay, episode.end - episode.start))
-    return found
+        delays = [float(times[won].min() - episode.start)] if won.any() else []
+        attack = replace(episode, source="")
+        delays += [delay for delay in [found.get(attack)] if delay is not None]
+        found[attack] = min(delays, default=None)
+    return [(one.label, one.attack, delay, one.end - one.start) for one, delay in found.items()]

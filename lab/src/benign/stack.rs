@@ -43,27 +43,38 @@ pub struct Stack {
     pub missing: Option<String>,
 }
 
-/// Looks for the stacks that may be missing.
+/// Finds a stack: what it says about itself.
+type Find = fn() -> Result<String, LabError>;
+
+/// Looks for those stacks that may be missing and that are wanted.
 #[must_use]
-pub fn look() -> Vec<Stack> {
-    let paho = python().and_then(|python| {
-        let mut command = Command::new(python);
-        command.args(["-c", "import paho.mqtt as m; print('paho-mqtt', m.__version__)"]);
-        child::run(command)
-    });
-    let script = find("mosquitto_pub").and_then(|program| {
-        find("mosquitto_sub")?;
-        // Its help starts with its version, and its exit code is not 0.
-        let help = Command::new(program).arg("--help").output().map_err(LabError::io("mosquitto_pub"))?;
-        let text = String::from_utf8_lossy(&help.stdout).into_owned();
-        Ok(text.lines().find(|line| line.contains("version")).unwrap_or("mosquitto_pub").to_owned())
-    });
-    [(Profile::Paho, paho), (Profile::Script, script)]
-        .map(|(profile, found)| match found {
+pub fn look(wanted: impl Fn(Profile) -> bool) -> Vec<Stack> {
+    let finders: [(Profile, Find); 2] = [(Profile::Paho, paho_version), (Profile::Script, script_version)];
+    finders
+        .into_iter()
+        .filter(|(profile, _)| wanted(*profile))
+        .map(|(profile, find)| match find() {
             Ok(version) => Stack { profile, version: Some(version.trim().into()), missing: None },
             Err(error) => Stack { profile, version: None, missing: Some(error.to_string()) },
         })
-        .into()
+        .collect()
+}
+
+fn paho_version() -> Result<String, LabError> {
+    python().and_then(|python| {
+        let mut command = Command::new(python);
+        command.args(["-c", "import paho.mqtt as m; print('paho-mqtt', m.__version__)"]);
+        child::run(command)
+    })
+}
+
+fn script_version() -> Result<String, LabError> {
+    let program = find("mosquitto_pub")?;
+    find("mosquitto_sub")?;
+    // Its help starts with its version, and its exit code is not 0.
+    let help = Command::new(program).arg("--help").output().map_err(LabError::io("mosquitto_pub"))?;
+    let text = String::from_utf8_lossy(&help.stdout).into_owned();
+    Ok(text.lines().find(|line| line.contains("version")).unwrap_or("mosquitto_pub").to_owned())
 }
 
 /// The Python that has paho: named by the environment, in the working directory, or beside the sources.

@@ -60,7 +60,7 @@ pub struct Manifest {
     pub broker: String,
     /// Versions of the programs used.
     pub versions: Vec<String>,
-    /// The client stacks that may be missing. Where one is, its devices were left out.
+    /// The client stacks that the scenario wants and that may be missing. Where one is, its devices were left out.
     pub stacks: Vec<Stack>,
     /// Whether the links are those of the scenario: `real`, `netem`, or why there is no netem.
     pub links: String,
@@ -97,15 +97,14 @@ pub fn run(
         Ground::Namespaces(number) => [SANDBOX_NET[0], SANDBOX_NET[1], number],
     };
     let mut plan = Plan::of(scenario, seed, net);
-    let stacks = stack::look();
+    let stacks = stack::look(|wanted| scenario.devices.iter().any(|group| group.profile == wanted));
     for host in &mut plan.hosts {
         host.devices.retain(|device| {
             !stacks.iter().any(|stack| stack.profile == device.profile && stack.missing.is_some())
         });
     }
     for Stack { profile, missing, .. } in &stacks {
-        let wanted = scenario.devices.iter().any(|group| group.profile == *profile);
-        if let (true, Some(missing)) = (wanted, missing) {
+        if let Some(missing) = missing {
             eprintln!("picket-lab: without {}: {missing}", profile.name());
         }
     }

@@ -114,15 +114,16 @@ impl Site {
 /// run of two minutes.
 fn habits(profile: Profile, random: &mut Random) -> Habits {
     let pace = match profile {
-        Profile::Camera | Profile::Trunk | Profile::LogShipper => 1.0,
-        Profile::Updater | Profile::Sparkplug | Profile::Modern | Profile::Explorer => 3.0,
-        Profile::Zigbee => 5.0,
-        Profile::Bridge => 15.0,
+        Profile::Camera | Profile::Trunk => 1.0,
+        Profile::LogShipper => 1.5,
+        Profile::Updater | Profile::Sparkplug | Profile::Modern | Profile::Explorer => 5.0,
+        Profile::Zigbee => 7.0,
+        Profile::Bridge => 25.0,
         Profile::App | Profile::Event | Profile::Backlog => 30.0,
         Profile::Browser | Profile::Finder | Profile::HomeAssistant | Profile::Dashboard => 12.0,
-        // Exactly as in the lab: a wrong password for ever, polls for ever.
-        Profile::Misconfigured | Profile::Denied | Profile::Monitor => 2.0,
-        _ => 8.0,
+        // As in the lab, if less often: a wrong password for ever, polls for ever.
+        Profile::Misconfigured | Profile::Denied | Profile::Monitor => 3.0,
+        _ => 11.0,
     };
     Habits { pace: pace * random.between_f64((0.7, 1.5)), ..Habits::default() }
 }
@@ -146,7 +147,7 @@ fn shifts(profile: Profile, random: &mut Random) -> Vec<(Time, Time)> {
     };
     match profile {
         Profile::Camera => vec![between(7, (1, 2)), between(13, (1, 2)), between(19, (1, 3))],
-        Profile::Trunk => vec![between(4, (2, 3)), between(16, (1, 2))],
+        Profile::Trunk => vec![between(4, (1, 2)), between(16, (1, 2))],
         Profile::LogShipper => vec![between(1, (3, 5)), between(11, (2, 4))],
         Profile::Explorer => vec![between(10, (5, 15)), between(20, (5, 15))],
         Profile::Updater => vec![between(2, (10, 15))],

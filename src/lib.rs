@@ -54,6 +54,8 @@ pub mod error;
 #[cfg(feature = "std")]
 pub mod escape;
 #[cfg(feature = "std")]
+pub mod evaluate;
+#[cfg(feature = "std")]
 pub mod inspect;
 #[cfg(feature = "std")]
 pub mod label;

@@ -45,6 +45,8 @@ pub enum Command {
     Inspect(Inspect),
     /// Write the feature vectors of captures, for training
     Extract(Extract),
+    /// Say how good the detection is on labelled captures
+    Evaluate(Evaluate),
     /// Read the stored alerts
     Alerts(Alerts),
     /// Look at a model
@@ -271,6 +273,84 @@ pub enum SchemaName {
     PicketExchange,
 }
 
+/// `picket evaluate`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  picket evaluate capture.pcap --labels labels.toml
+  picket evaluate --html report.html lab/test/
+  picket evaluate --no-rules --model new.onnx --severity low lab/test/
+  picket evaluate --fail-below episodes.found=1 --fail-below macro_f1=0.9 lab/test/
+
+Each capture is read several times: with all detectors, with each of them alone, and once for
+counting. Figures are given by attack, by flow and by packet; a false alert is one that no attack
+explains. Exact definitions, and how labels are written: docs/evaluate.md.
+The exit code is 0 however bad the figures are, unless --fail-below says otherwise (then 1).")]
+pub struct Evaluate {
+    /// Captures, or folders in which they are looked for
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub captures: Vec<PathBuf>,
+
+    /// What is what in the captures [default: the file labels.toml beside each capture]
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+
+    /// Model to score with, in place of model.path
+    #[arg(long, value_name = "FILE", conflicts_with = "no_model")]
+    pub model: Option<PathBuf>,
+
+    /// Work with the rules alone
+    #[arg(long)]
+    pub no_model: bool,
+
+    /// Work with the model alone
+    #[arg(long, conflicts_with = "no_model")]
+    pub no_rules: bool,
+
+    /// The mildest alerts that count
+    #[arg(long, value_name = "SEVERITY", default_value = "medium", value_parser = severity)]
+    pub severity: crate::alert::Severity,
+
+    /// How it is printed
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = ReportFormat::Text)]
+    pub output: ReportFormat,
+
+    /// Write the report as JSON, too
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+
+    /// Write the report as one HTML file with plots, too
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// End with exit code 1 if a measure is lower: macro_f1 (by attack), flows.macro_f1,
+    /// packets.macro_f1, episodes.found or episodes.right (parts of all attacks, 0 to 1)
+    #[arg(long, value_name = "MEASURE=VALUE", value_parser = least)]
+    pub fail_below: Vec<Least>,
+
+    /// Configuration file.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// How `evaluate` prints.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReportFormat {
+    /// For reading
+    Text,
+    /// One JSON document
+    Json,
+}
+
+/// A measure and how high it has to be.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Least {
+    /// One of [`MEASURES`](crate::evaluate::MEASURES).
+    pub name: String,
+    /// From here on it is high enough.
+    pub least: f64,
+}
+
 /// `picket alerts`
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -440,6 +520,17 @@ fn severity(name: &str) -> Result<crate::alert::Severity, String> {
         .ok_or_else(|| "is none of low, medium, high, critical".into())
 }
 
+/// A measure, `=` and a number.
+fn least(text: &str) -> Result<Least, String> {
+    use crate::evaluate::MEASURES;
+    let (name, value) = text.split_once('=').ok_or("must be such as macro_f1=0.9")?;
+    if !MEASURES.contains(&name) {
+        return Err(format!("{name} is none of {}", MEASURES.join(", ")));
+    }
+    let least = value.parse().ok().filter(|value: &f64| value.is_finite());
+    least.map(|least| Least { name: name.to_owned(), least }).ok_or_else(|| format!("{value:?} is no number"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -494,7 +585,7 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         walk(&command);
-        for name in ["run", "replay", "inspect", "extract", "alerts"] {
+        for name in ["run", "replay", "inspect", "extract", "evaluate", "alerts"] {
             let help = read(&format!("{name} --help")).expect_err("help").text();
             assert!(help.contains("Examples:\n  picket "), "{help}");
         }
@@ -541,6 +632,22 @@ mod tests {
             panic!("another command");
         };
         assert_eq!((extract.output, extract.schema), (VectorFormat::Csv, SchemaName::PicketConnection));
+    }
+
+    #[test]
+    fn measures_are_known_by_name() {
+        let Command::Evaluate(evaluate) =
+            read("evaluate a b --labels l --fail-below episodes.found=1").expect("it").command
+        else {
+            panic!("another command");
+        };
+        assert_eq!((evaluate.severity, evaluate.captures.len()), (crate::alert::Severity::Medium, 2));
+        assert_eq!(evaluate.fail_below, [Least { name: "episodes.found".into(), least: 1.0 }]);
+        for rest in
+            ["", "a --fail-below accuracy=1", "a --fail-below macro_f1", "a --fail-below macro_f1=nan"]
+        {
+            assert_eq!(read(&format!("evaluate {rest}")).expect_err(rest).code(), sysexits::USAGE, "{rest}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod alerts;
 pub mod args;
 mod check;
+mod evaluate;
 mod extract;
 mod inspect;
 mod model;
@@ -45,6 +46,7 @@ fn dispatch(command: Command) -> Result<(), ExitError> {
         Command::Replay(args) => replay::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Extract(args) => extract::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Model(args) => model::run(&args),
         Command::Alerts(args) => alerts::run(&args),
         Command::Check(args) => check::run(&args),

@@ -125,13 +125,14 @@ fn refused(error: CaptureError) -> ExitError {
 
 /// Tells the user what happened to a file.
 #[cold]
-fn tell(notice: &Notice) {
+pub(super) fn tell(notice: &Notice) {
     let line = ExitError::new(0, notice.to_string());
     // Nobody is left to tell when stderr is closed.
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-fn progress_bar(source: &FileSource, file: &Path) -> Option<ProgressBar> {
+/// A progress bar, where stderr is a terminal and the end is known.
+pub(super) fn progress_bar(source: &FileSource, file: &Path) -> Option<ProgressBar> {
     if !io::stderr().is_terminal() {
         return None;
     }

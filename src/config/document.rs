@@ -78,7 +78,11 @@ fn keep_known(
                 table.insert(key, value);
             }
             (None, _) => {
-                faults.push(shorten(&full), Some(line), unknown(name, known.keys().map(String::as_str), path))
+                faults.push(
+                    shorten(&full),
+                    Some(line),
+                    unknown(name, known.keys().map(String::as_str), path),
+                );
             }
         }
     }

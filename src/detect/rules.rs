@@ -45,6 +45,16 @@ impl Thresholds {
     };
 }
 
+/// What the rules can find.
+pub const CLASSES: &[Class] = &[
+    Class::MqttBruteforce,
+    Class::MqttConnectFlood,
+    Class::MqttPublishFlood,
+    Class::MqttSlowDos,
+    Class::MqttMalformed,
+    Class::TcpScan,
+];
+
 /// What a rule found.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Finding {
@@ -344,6 +354,16 @@ mod tests {
             host.count(*counter, *n, 100);
         }
         host
+    }
+
+    #[test]
+    fn the_list_of_classes_is_that_of_the_rules() {
+        let rules = include_str!("rules.rs").split("#[cfg(test)]").next().unwrap();
+        for class in Class::ALL {
+            let name = std::format!("Class::{class:?},");
+            let in_rules = rules.matches(&name).count() > usize::from(CLASSES.contains(class));
+            assert_eq!(in_rules, CLASSES.contains(class), "{name}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod make;
 pub mod packet;
 pub mod report;
 pub mod summary;
-mod table;
+pub(crate) mod table;
 pub mod text;
 pub mod top;
 pub mod value;

@@ -4,30 +4,30 @@ use std::io::{self, Write};
 
 /// How a column is set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Align {
+pub(crate) enum Align {
     Left,
     Right,
 }
 
 /// Rows under headings.
-pub(super) struct Table {
+pub(crate) struct Table {
     columns: Vec<(&'static str, Align)>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// With these columns.
-    pub(super) fn new(columns: impl Into<Vec<(&'static str, Align)>>) -> Self {
+    pub(crate) fn new(columns: impl Into<Vec<(&'static str, Align)>>) -> Self {
         Self { columns: columns.into(), rows: Vec::new() }
     }
 
     /// Adds a row, a cell for each column.
-    pub(super) fn row(&mut self, cells: impl Into<Vec<String>>) {
+    pub(crate) fn row(&mut self, cells: impl Into<Vec<String>>) {
         self.rows.push(cells.into());
     }
 
     /// Writes it, indented.
-    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+    pub(crate) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let width = |at: usize, heading: &str| {
             let cells = self.rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count());
             cells.max().unwrap_or(0).max(heading.len())

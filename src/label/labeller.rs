@@ -36,6 +36,8 @@ pub struct Episode {
     pub label: LabelId,
     /// A finer name of it, where the file has one.
     pub attack: Option<String>,
+    /// Who acts, as the file has it; empty where it does not say.
+    pub source: String,
     /// When it began.
     pub start: Timestamp,
     /// When it ended.
@@ -115,7 +117,8 @@ impl Labeller {
             let said = active.rule.from.map(|_| active.from).zip(active.to);
             let (start, end) = said.unwrap_or((active.first, active.last));
             let attack = active.rule.attack.clone();
-            Episode { label: active.rule.label, attack, start, end, packets: active.packets, section }
+            let source = active.rule.source_names();
+            Episode { label: active.rule.label, attack, source, start, end, packets: active.packets, section }
         })
         .collect()
     }

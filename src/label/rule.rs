@@ -1,5 +1,6 @@
 //! One rule: which packets of which captures it is about.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 use std::str::FromStr;
@@ -48,6 +49,11 @@ impl Rule {
         self.sources.is_empty() || self.sources.iter().any(|net| net.contains(host))
     }
 
+    /// Its sources, as they are written; empty where it names none.
+    pub(super) fn source_names(&self) -> String {
+        self.sources.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+
     /// Whether its packets can be told by their time alone, once their source is known.
     pub(super) fn is_by_time(&self) -> bool {
         self.destinations.is_empty() && self.filter.is_none()
@@ -64,6 +70,18 @@ pub(super) struct Net {
 impl Net {
     pub(super) fn contains(self, host: Address) -> bool {
         host.0 & self.mask == self.base
+    }
+}
+
+impl fmt::Display for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ip = Address(self.base).ip();
+        let width = if ip.is_ipv4() { 32 } else { 128 };
+        write!(f, "{ip}")?;
+        match self.mask.trailing_zeros() {
+            0 => Ok(()),
+            host_bits => write!(f, "/{}", u32::saturating_sub(width, host_bits)),
+        }
     }
 }
 
@@ -162,7 +180,9 @@ mod tests {
         ] {
             assert!(net(text).contains(address(inside)), "{text} {inside}");
             assert_eq!(net(text).contains(address(outside)), text == "::/0", "{text} {outside}");
+            assert_eq!(net(&net(text).to_string()), net(text), "{text}");
         }
+        assert_eq!(net("10.0.0.77/30").to_string(), "10.0.0.76/30");
         for text in ["", "host", "10.0.0", "10.0.0.1/33", "10.0.0.1/-1", "::/129", "10.0.0.1/", "10.0.0.1/x"]
         {
             assert!(text.parse::<Net>().is_err(), "{text}");

@@ -292,13 +292,19 @@ pub fn decode<'a>(frame: &Frame<'a>) -> Result<Packet<'a>, SkipReason> {
     dissect(frame).map_err(|failure| failure.reason())
 }
 
-/// Sender and receiver of a frame's IP packet, the innermost that can be seen, whatever it carries.
+/// Sender and receiver of a frame's IP packet, the innermost that can be seen, whatever it carries; or of an ARP message.
 #[must_use]
 pub fn hosts(frame: &Frame<'_>) -> Option<(Address, Address)> {
     match dissect(frame) {
         Ok(packet) => Some((packet.src, packet.dst)),
         Err(Failure::Fragment(fragment)) => Some((fragment.of.src, fragment.of.dst)),
         Err(Failure::Skipped(_)) => {
+            if let Some(aside::Aside::Arp(arp)) = aside::aside(frame) {
+                return Some((
+                    Address::v4(arp.sender_ip.to_be_bytes()),
+                    Address::v4(arp.target_ip.to_be_bytes()),
+                ));
+            }
             let ip = network::decode(&link::decode(frame).ok()?).ok()?;
             Some((ip.src, ip.dst))
         }
@@ -520,7 +526,12 @@ mod tests {
         assert_eq!(decode(&frame(LinkType::Ethernet, &segment)).unwrap_err(), SkipReason::Fragment);
         assert_eq!(hosts(&frame(LinkType::Ethernet, &segment)), ends);
         segment[16..18].copy_from_slice(&[8, 6]);
-        assert_eq!(hosts(&frame(LinkType::Ethernet, &segment)), None);
+        assert_eq!(hosts(&frame(LinkType::Ethernet, &segment)), None, "no ARP but by its type");
+        let mut arp = vec![2; 12];
+        arp.extend([
+            8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2,
+        ]);
+        assert_eq!(hosts(&frame(LinkType::Ethernet, &arp)), ends);
     }
 
     #[test]

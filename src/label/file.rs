@@ -77,7 +77,11 @@ impl Reader {
         sections.sort_by_key(|(_, section)| section.at.start);
         for (kind, section) in sections {
             let rule = if kind == "rule" { self.rule(&section) } else { self.episode(&section) };
-            self.labels.rules.extend(rule);
+            let Some(rule) = rule else { continue };
+            match self.labels.rules.last_mut() {
+                Some(last) if last.is_same_attack(&rule) => last.sources.extend(rule.sources),
+                _ => self.labels.rules.push(rule),
+            }
         }
     }
 
@@ -128,6 +132,7 @@ impl Reader {
             from: self.moment(section, "from"),
             to: self.moment(section, "to"),
             filter: self.filter(section),
+            episode: None,
         };
         self.in_order(section, &rule, ("from", "to"));
         if RULE.iter().skip(2).all(|key| section.table.get(*key).is_none()) {
@@ -146,7 +151,7 @@ impl Reader {
         }
         let label = self.required_label(section, "class")?;
         // Whom it was done to is told, not asked: a packet belongs to an attack by its attacker and its time.
-        let _: Vec<Net> = self.list(section, "victim", str::parse);
+        let victims: Vec<Net> = self.list(section, "victim", str::parse);
         for key in ["port", "count"] {
             if let Some(value) = section.table.get(key).filter(|value| !value.get_ref().is_integer()) {
                 self.fault(&join(&section.path, key), &value.span(), "must be a whole number");
@@ -161,6 +166,7 @@ impl Reader {
             from: self.moment(section, "start"),
             to: self.moment(section, "end"),
             filter: None,
+            episode: Some(victims),
         };
         self.in_order(section, &rule, ("start", "end"));
         Some(rule)
@@ -311,6 +317,19 @@ mod tests {
         let last = labels.rules.last().expect("four rules");
         assert_eq!((last.attack.as_deref(), last.sources.len(), last.destinations.len()), (Some("A3"), 2, 0));
         assert_eq!(last.from, Moment::seconds("1795253400"));
+    }
+
+    #[test]
+    fn an_attack_that_seems_to_come_from_several_addresses_is_one() {
+        let one = |source: &str, start: &str| {
+            format!(
+                "[[episode]]\nclass = 'a'\nsource = '{source}'\nvictim = '10.0.0.9'\nstart = {start}\nend = 9\n"
+            )
+        };
+        let text = [one("10.0.0.1", "1"), one("10.0.0.2", "1.0"), one("10.0.0.3", "2")].concat();
+        let labels = read(&text).expect("valid");
+        let sources: Vec<_> = labels.rules.iter().map(Rule::source_names).collect();
+        assert_eq!(sources, ["10.0.0.1, 10.0.0.2", "10.0.0.3"]);
     }
 
     #[test]

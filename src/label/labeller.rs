@@ -15,6 +15,8 @@ pub struct Labeller {
     rules: Vec<Active>,
     /// The time of the first frame.
     start: Option<Timestamp>,
+    /// The latest time of a frame.
+    end: Timestamp,
 }
 
 /// A rule that is about this capture.
@@ -61,7 +63,7 @@ impl Labeller {
             first: Timestamp::ZERO,
             last: Timestamp::ZERO,
         };
-        Self { rules: rules.map(active).collect(), start: None }
+        Self { rules: rules.map(active).collect(), start: None, end: Timestamp::ZERO }
     }
 
     /// The label of the next frame.
@@ -74,6 +76,7 @@ impl Labeller {
         if self.start.is_none() {
             self.begin(frame.ts);
         }
+        self.end = self.end.max(frame.ts);
         let matching =
             self.rules.iter_mut().find_map(|active| active.matches(frame, hosts).then_some(active));
         let Some(active) = matching else { return LabelId::DEFAULT };
@@ -112,7 +115,12 @@ impl Labeller {
     /// The episodes of attacks seen so far, in the order of the file.
     #[must_use]
     pub fn episodes(&self) -> Vec<Episode> {
-        let seen = self.rules.iter().enumerate().filter(|(_, active)| active.is_attack && active.packets > 0);
+        let is_seen = |active: &Active| {
+            // What is no packet of an address, such as ARP, is an attack all the same.
+            let in_time = active.rule.episode.is_some() && active.from <= self.end;
+            active.packets > 0 || in_time && self.start <= active.to
+        };
+        let seen = self.rules.iter().enumerate().filter(|(_, active)| active.is_attack && is_seen(active));
         seen.map(|(section, active)| {
             let said = active.rule.from.map(|_| active.from).zip(active.to);
             let (start, end) = said.unwrap_or((active.first, active.last));
@@ -290,6 +298,21 @@ mod tests {
         assert!(!is(100.4, 5, 1));
         assert!(is(100.5, 5, 1) && is(101.0, 1, 5) && is(100.7, 5, 9));
         assert!(!is(101.000_002, 5, 1) && !is(100.7, 1, 9));
+        assert_eq!(labeller.episodes().len(), 1);
+    }
+
+    #[test]
+    fn an_episode_in_the_time_of_a_capture_is_an_attack_without_any_packet() {
+        let labels = labels("[[episode]]\nclass = 'x'\nsource = '10.0.0.5'\nstart = 100.5\nend = 101\n");
+        for (first, last, expected) in
+            [(90.0, 100.0, 0), (90.0, 100.6, 1), (102.0, 103.0, 0), (100.9, 103.0, 1)]
+        {
+            let mut labeller = labels.for_capture(Path::new("a"));
+            for seconds in [first, last] {
+                labeller.frame(&frame(seconds, &segment(7, 8, 1)));
+            }
+            assert_eq!(labeller.episodes().len(), expected, "{first} to {last}");
+        }
     }
 
     #[test]

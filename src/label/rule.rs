@@ -23,12 +23,20 @@ pub(super) struct Rule {
     pub(super) from: Option<Moment>,
     pub(super) to: Option<Moment>,
     pub(super) filter: Option<String>,
+    /// Of an `[[episode]]`, the victims.
+    pub(super) episode: Option<Vec<Net>>,
 }
 
 impl Rule {
     /// Whether it is about captures of this name.
     pub(super) fn is_about(&self, capture: &Path) -> bool {
         self.files.is_empty() || self.files.iter().any(|pattern| pattern.matches(capture))
+    }
+
+    /// Whether both are episodes that differ by their sources alone: one attack from several addresses.
+    pub(super) fn is_same_attack(&self, other: &Self) -> bool {
+        let alone = Self { sources: other.sources.clone(), ..self.clone() };
+        self.episode.is_some() && alone == *other
     }
 
     /// Whether it asks for hosts.
@@ -227,6 +235,7 @@ mod tests {
             from: None,
             to: None,
             filter: None,
+            episode: None,
         };
         let (source, destination, other) = (address("10.0.0.5"), address("10.0.1.9"), address("10.0.2.9"));
         assert!(rule.is_between(source, destination) && rule.is_between(destination, source));

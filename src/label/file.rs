@@ -135,7 +135,7 @@ impl Reader {
             episode: None,
         };
         self.in_order(section, &rule, ("from", "to"));
-        if RULE.iter().skip(2).all(|key| section.table.get(*key).is_none()) {
+        if section.table.keys().all(|key| ["label", "attack"].contains(&key.get_ref().as_ref())) {
             let why = "does not say which packets; to label all others, write default = \"...\" at the top";
             self.fault(&section.path, &section.at, why);
         }

@@ -48,7 +48,7 @@ impl Knowledge<'_> {
             self.bystanders.latest = (addr, handle);
         }
         self.hosts.touch(handle, now);
-        self.host_due.set(handle.index(), now.as_secs());
+        self.host_due.no_later(handle.index(), now.as_secs());
         self.hosts.at(handle).map(|(_, host)| host)
     }
 

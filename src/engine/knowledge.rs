@@ -87,7 +87,7 @@ impl Knowledge<'_> {
             ends.host = self.host_handle(ends.client.addr, now);
         }
         self.hosts.touch(ends.host, now);
-        self.host_due.set(ends.host.index(), now.as_secs());
+        self.host_due.no_later(ends.host.index(), now.as_secs());
         self.hosts.at(ends.host).map(|(_, host)| host)
     }
 

@@ -45,6 +45,16 @@ impl<'m> Schedule<'m> {
         }
     }
 
+    /// Makes an appointment unless the place has an earlier one.
+    #[inline]
+    pub fn no_later(&mut self, index: usize, second: u64) {
+        let offset = self.offset(second);
+        if let Some(due) = self.due.get_mut(index) {
+            *due = offset.min(*due);
+            self.earliest = self.earliest.min(offset);
+        }
+    }
+
     /// Cancels a place's appointment.
     #[inline]
     pub fn cancel(&mut self, index: usize) {
@@ -108,6 +118,7 @@ mod tests {
         schedule.cancel(3);
         assert_eq!((schedule.next_due(0, 1008), schedule.nothing_before()), (None, 1009));
         schedule.set(9, 1004);
+        schedule.no_later(9, 1006);
         assert_eq!((schedule.nothing_before(), schedule.next_due(0, 1004)), (1004, Some(9)));
     }
 }

@@ -15,7 +15,9 @@ use std::net::IpAddr;
 use picket::detect::scorer::NoModel;
 use picket::engine::{Engine, Settings, Sink};
 use picket::features::FeatureVector;
+use picket::features::packet::PACKET;
 use picket::features::schema::{HOST, HOST_V1};
+use picket::flow::key::Socket as FlowSocket;
 use picket::memory::OwnedMemory;
 use picket::time::Timestamp;
 
@@ -420,4 +422,84 @@ fn a_crowd_of_made_up_senders_takes_no_place() {
     let mut engine = Engine::new(Settings::default(), memory.lend(), NoModel);
     capture.iter().for_each(|frame| engine.on_frame(&frame, &mut Greatest::default()));
     assert!(engine.stats().hosts < 40, "{}", engine.stats().hosts);
+}
+
+/// The rows of every control packet of clients.
+#[derive(Default)]
+struct Packets(Vec<Vec<f32>>);
+
+impl Sink for Packets {
+    const WANTS_PACKET_VECTORS: bool = true;
+
+    fn packet_vector(&mut self, _ts: Timestamp, client: FlowSocket, _to: FlowSocket, vector: &FeatureVector) {
+        assert_eq!(client.addr.ip(), attacker());
+        self.0.push(vector.row(PACKET.width()).to_vec());
+    }
+}
+
+#[test]
+fn a_row_for_every_control_packet_of_a_client() {
+    let will = Will::new("alarm", "on fire").retain();
+    let connect = Connect::new(V5, "x66").login("u", "p").will(will).keep_alive(30);
+    let mut talk = session(&connect, 30_000, START);
+    let subscribe = Subscribe::new(V5, 7).filter("#", 0).filter("$share/g/a", 1).filter("b", 0);
+    talk.send(&subscribe.encode());
+    talk.reply(&SubAck::new(V5, 7, &[0, 1, 0]).encode());
+    talk.wait_until(START + 2 * SECOND);
+    let user = Properties::new().user("n", "v");
+    talk.send(&Publish::new(V5, "a/b/c").qos(2, 9).retain().payload("12345").properties(user).encode());
+    talk.send(&Publish::new(V5, "a/#").encode());
+    talk.send(&Ack::puback(99).code(0x87).encode());
+    let mut memory = OwnedMemory::new();
+    let mut engine = Engine::new(Settings::default(), memory.lend(), NoModel);
+    let mut packets = Packets::default();
+    talk.close().iter().for_each(|frame| engine.on_frame(&frame, &mut packets));
+    let value = |row: usize, name: &str| {
+        packets.0[row][PACKET.features.iter().position(|feature| feature.name == name).unwrap()]
+    };
+    let expected: [&[(&str, f32)]; 5] = [
+        &[
+            ("packet_type", 1.0),
+            ("is_connect", 1.0),
+            ("client_id_length", 3.0),
+            ("will", 1.0),
+            ("will_retain", 1.0),
+        ],
+        &[
+            ("is_subscribe", 1.0),
+            ("filters", 3.0),
+            ("filters_wildcard", 1.0),
+            ("filters_shared", 1.0),
+            ("reads_all", 1.0),
+        ],
+        &[("is_publish", 1.0), ("qos", 2.0), ("retain", 1.0), ("topic_levels", 3.0), ("payload_length", 5.0)],
+        &[("violation_text", 1.0), ("violations", 1.0), ("violation_format", 0.0), ("unanswered", 1.0)],
+        &[
+            ("is_acknowledgement", 1.0),
+            ("refuses", 1.0),
+            ("violation_identifier", 1.0),
+            ("violations_before", 1.0),
+        ],
+    ];
+    assert_eq!(packets.0.len(), expected.len());
+    for (row, columns) in expected.iter().enumerate() {
+        assert_eq!(value(row, "position"), row as f32 + 1.0);
+        for (name, wanted) in *columns {
+            assert_eq!(value(row, name), *wanted, "{name} of packet {row}");
+        }
+    }
+    let connect =
+        [("keep_alive", 30.0), ("will_length", 7.0), ("user_name", 1.0), ("password", 1.0), ("clean", 1.0)];
+    connect.iter().for_each(|(name, wanted)| assert_eq!(value(0, name), *wanted, "{name}"));
+    let publish = [
+        ("topic_length", 5.0),
+        ("property_length", 7.0),
+        ("qos2_open", 1.0),
+        ("answers", 2.0),
+        ("accepted", 1.0),
+    ];
+    publish.iter().for_each(|(name, wanted)| assert_eq!(value(2, name), *wanted, "{name}"));
+    assert_eq!((value(0, "since_client"), value(0, "since_server"), value(0, "accepted")), (0.0, 0.0, 0.0));
+    assert!(value(2, "since_client") > 1_990_000.0 && value(2, "since_server") < value(2, "since_client"));
+    assert!((1999.0..=2001.0).contains(&value(2, "age")), "{}", value(2, "age"));
 }

@@ -81,6 +81,9 @@ pub trait Sink {
     /// Whether vectors are wanted; they are built only then (a model gets its own).
     const WANTS_VECTORS: bool = false;
 
+    /// Whether a vector is wanted of every control packet of a client.
+    const WANTS_PACKET_VECTORS: bool = false;
+
     /// An alert was made.
     fn alert(&mut self, _alert: &Alert) {}
 
@@ -95,6 +98,9 @@ pub trait Sink {
 
     /// A TLS hello was read: of any client, and of the servers of those that speak MQTT.
     fn tls_hello(&mut self, _seen: &ObservedHello<'_>) {}
+
+    /// The vector of a control packet of a client.
+    fn packet_vector(&mut self, _ts: Timestamp, _client: Socket, _server: Socket, _vector: &FeatureVector) {}
 
     /// The vector of a source host over the windows that end at `ts`.
     fn host_vector(&mut self, _ts: Timestamp, _host: IpAddr, _vector: &FeatureVector) {}

@@ -7,6 +7,7 @@ use super::{Observed, Sink};
 use crate::alert::Severity;
 use crate::detect::class::Class;
 use crate::detect::rules;
+use crate::features::packet::{InSession, vector as packet_vector};
 use crate::flow::anomaly::Anomaly;
 use crate::flow::carrier::Carrier;
 use crate::flow::connection::{Connection, Ends, Half, Session, Speaks};
@@ -220,6 +221,11 @@ impl Knowledge<'_> {
             let violations = *found.by(talk.direction);
             self.show(talk, raw, &ControlPacket { violations, ..packet }, topic, sink);
         }
+        if K::WANTS_PACKET_VECTORS {
+            let violations = *found.by(talk.direction);
+            let topic_len = alias.as_ref().map_or(topic.len(), |alias| alias.len);
+            self.give_packet_vector(talk, raw, &ControlPacket { violations, ..packet }, topic_len, sink);
+        }
         if !up {
             self.on_server_packet(talk, &packet, sink);
         }
@@ -251,6 +257,30 @@ impl Knowledge<'_> {
             raw,
             packet,
         });
+    }
+
+    /// Gives the vector of a client's packet out, and notes when either side spoke.
+    fn give_packet_vector<K: Sink>(
+        &self,
+        talk: &mut Talk<'_>,
+        raw: &RawPacket<'_>,
+        packet: &ControlPacket<'_>,
+        topic_len: usize,
+        sink: &mut K,
+    ) {
+        let now = talk.now;
+        let since =
+            talk.session.spoke_at.map(|at| if at == Timestamp::ZERO { 0 } else { now.micros_since(at) });
+        let [by_client, by_server] = &mut talk.session.spoke_at;
+        if talk.direction == Direction::ToClient {
+            *by_server = now;
+            return;
+        }
+        *by_client = now;
+        let (session, opened, in_websocket) = (&*talk.session, talk.opened, talk.in_websocket);
+        let seen = InSession { raw, packet, topic_len, session, opened, since, in_websocket };
+        let ts = now - Duration::from_micros(self.clock_offset);
+        sink.packet_vector(ts, talk.ends.client, talk.ends.server, &packet_vector(&seen, now));
     }
 
     fn on_connect<K: Sink>(&mut self, talk: &mut Talk<'_>, connect: &Connect<'_>, sink: &mut K) {

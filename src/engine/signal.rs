@@ -9,7 +9,7 @@ use crate::host::sketch::Sketch;
 use crate::limits::LARGE_PACKET;
 use crate::mqtt::connect::Connect;
 use crate::mqtt::packet::{Body, RawPacket};
-use crate::mqtt::property::{Properties, PropertyId};
+use crate::mqtt::property::PropertyId;
 use crate::mqtt::publish::Publish;
 use crate::mqtt::subscribe::Filters;
 use crate::mqtt::version::Version;
@@ -122,22 +122,10 @@ impl Knowledge<'_> {
             self.count_rare(talk.ends, Rare::Large, 1, talk.now);
         }
         if talk.session.version == Version::V5
-            && let Some(properties) = properties(body)
+            && let Some(properties) = body.properties()
             && properties.len > 0
         {
             self.count_rare(talk.ends, Rare::PropertyBytes, properties.len.div_ceil(64), talk.now);
         }
-    }
-}
-
-/// The properties of a client's packet.
-const fn properties<'b, 'p>(body: &'b Body<'p>) -> Option<&'b Properties<'p>> {
-    match body {
-        Body::Connect(connect) => Some(&connect.properties),
-        Body::Publish(publish) => Some(&publish.properties),
-        Body::Subscribe(filters) | Body::Unsubscribe(filters) => Some(&filters.properties),
-        Body::Ack(ack) => Some(&ack.properties),
-        Body::Disconnect(reasoned) | Body::Auth(reasoned) => Some(&reasoned.properties),
-        Body::ConnAck(_) | Body::SubAck(_) | Body::Bare => None,
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod connection;
 pub mod exchange;
+pub mod packet;
 pub mod schema;
 
 use crate::limits::MAX_FEATURES;

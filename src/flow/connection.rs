@@ -102,6 +102,8 @@ pub struct Session {
     pub counted_idle: bool,
     /// The client said DISCONNECT.
     pub said_goodbye: bool,
+    /// When the client and the server sent their latest control packets; kept only while packet vectors are wanted.
+    pub spoke_at: [Timestamp; 2],
     /// The CONNECT asked for a session that another host held.
     pub takes_over: bool,
     /// PUBLISH sent with QoS 2 whose PUBREL has not come.
@@ -172,6 +174,7 @@ impl Session {
         counted_open: false,
         counted_idle: false,
         said_goodbye: false,
+        spoke_at: [Timestamp::ZERO; 2],
         takes_over: false,
         qos2_open: 0,
         within: 0,

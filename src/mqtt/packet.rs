@@ -3,6 +3,7 @@
 use super::acknowledge::{self, Ack, ConnAck, SubAck};
 use super::connect::{self, Connect};
 use super::field::{Fields, is_minimal};
+use super::property::Properties;
 use super::publish::{self, Publish};
 use super::reasoned::{self, Reasoned};
 use super::subscribe::{self, Filters};
@@ -213,6 +214,21 @@ pub enum Body<'a> {
     Auth(Reasoned<'a>),
     /// Nothing more to read: PINGREQ, PINGRESP, and what is forbidden.
     Bare,
+}
+
+impl<'a> Body<'a> {
+    /// The properties of a client's packet.
+    #[must_use]
+    pub const fn properties(&self) -> Option<&Properties<'a>> {
+        match self {
+            Self::Connect(connect) => Some(&connect.properties),
+            Self::Publish(publish) => Some(&publish.properties),
+            Self::Subscribe(filters) | Self::Unsubscribe(filters) => Some(&filters.properties),
+            Self::Ack(ack) => Some(&ack.properties),
+            Self::Disconnect(reasoned) | Self::Auth(reasoned) => Some(&reasoned.properties),
+            Self::ConnAck(_) | Self::SubAck(_) | Self::Bare => None,
+        }
+    }
 }
 
 /// A control packet that was read.

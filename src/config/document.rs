@@ -20,6 +20,11 @@ pub(super) struct Lines {
 }
 
 impl Lines {
+    /// Notes where `key` is.
+    pub(super) fn note(&mut self, key: String, line: usize) {
+        self.keys.push((key, line));
+    }
+
     /// The line of `key` (sections joined by dots), counted from 1; `None` where it is not written.
     pub(super) fn of(&self, key: &str) -> Option<usize> {
         self.keys.iter().find(|(known, _)| known == key).map(|(_, line)| *line)
@@ -74,7 +79,7 @@ fn keep_known(
                 faults.push(full, Some(line), why);
             }
             (Some(_), _) => {
-                found.keys.push((full, line));
+                found.note(full, line);
                 table.insert(key, value);
             }
             (None, _) => {

@@ -1,7 +1,7 @@
 //! The configuration: what is written (`raw`), what is meant ([`Config`]), and what is wrong with it
 //! ([`Fault`]).
 //!
-//! A file is TOML with kebab-case keys. Unknown keys are faults, never ignored: a misspelt threshold must not
+//! A file is TOML with kebab-case keys, or, on OpenWrt, UCI (`uci.rs`). Unknown keys are faults, never ignored: a misspelt threshold must not
 //! silently keep its default. One reading reports every fault with its key path and line. A [`Config`] only
 //! comes out of [`Config::parse`], [`Config::load`] or [`Config::default`], so whoever holds one holds valid
 //! values.
@@ -11,6 +11,7 @@ mod check;
 mod document;
 mod fault;
 mod raw;
+mod uci;
 mod value;
 mod write;
 
@@ -212,7 +213,8 @@ impl Config {
     /// Every fault, in the order of the file; at least one.
     pub fn parse(text: &str, overrides: &Overrides, hostname: &str) -> Result<Self, Vec<Fault>> {
         let mut faults = Faults::default();
-        let (raw, lines) = document::read(text, &write::known_keys(), &mut faults);
+        let read = if uci::is_uci(text) { uci::read } else { document::read };
+        let (raw, lines) = read(text, &write::known_keys(), &mut faults);
         let config = check::check(raw, overrides, hostname, &lines, &mut faults);
         if faults.is_empty() { Ok(config) } else { Err(faults.into_list()) }
     }

@@ -16,4 +16,5 @@ fi
 # By their first line, as not all have a suffix.
 mapfile -t scripts < <(git ls-files -z | xargs -0 grep -lIE -m1 '^#!(/usr/bin/env bash|/bin/(ba)?sh)' --)
 shellcheck -- "${scripts[@]}"
+packaging/openwrt/tests/run.sh
 echo "shellcheck: ${#scripts[@]} scripts"

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::path::Path;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use picket::detect::scorer::{Scorer as _, Verdict};
+use picket::detect::scorer::Verdict;
 use picket::features::FeatureVector;
 use picket::model::OnnxScorer;
 use picket::model::golden::Golden;

@@ -54,8 +54,21 @@ pub const ALERT_VIOLATIONS: usize = 8;
 
 /// Columns of the widest feature schema.
 pub const MAX_FEATURES: usize = 80;
-/// Rows scored in one call of the model.
+/// Models asked at once.
+pub const MODELS: usize = 4;
+/// Rows a model scores in one call.
 pub const SCORE_BATCH: usize = 64;
+/// Rows of one schema that are kept until they are scored together.
+pub const WAITING_ROWS: usize = 32;
+/// Rows about the connections of one host, or about its packets, that are scored in a second: more add nothing to a
+/// vote.
+pub const SCORED_OF_HOST: u8 = 16;
+/// Rows about connections, or about packets, that are scored in a second, all hosts together.
+pub const SCORED_PER_SECOND: u32 = 1024;
+/// Rows of a host that can vote on what a model says of it.
+pub const VOTES: usize = 16;
+/// After so many seconds without a row of a host, the votes on it are void.
+pub const VOTE_MEMORY_SECS: u64 = 60;
 
 /// A session that has neither published nor subscribed this long after its CONNACK counts as idle.
 pub const IDLE_AFTER_SECS: u32 = 20;
@@ -90,8 +103,6 @@ pub const LINGER_SECS: u64 = 10;
 pub const SESSION_SILENCE_SECS: u64 = 86_400;
 /// A keep alive beyond this counts as endless, as does 0, in seconds.
 pub const LONG_KEEP_ALIVE_SECS: u16 = 3600;
-/// Seconds in a row in which the model must say the same before it is believed.
-pub const MODEL_PERSISTENCE: u8 = 2;
 /// A topic is that of its publisher until he has been away from it for so long, in seconds.
 pub const PUBLISHER_PATIENCE_SECS: u64 = 600;
 /// A filter without wildcards is that of its subscriber for so long after the SUBSCRIBE, in seconds.

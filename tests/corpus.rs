@@ -19,7 +19,7 @@ use picket::detect::class::Class;
 use picket::detect::scorer::{NoModel, Scorer};
 use picket::engine::{Engine, Settings, Sink, Stats};
 use picket::memory::OwnedMemory;
-use picket::model::OnnxScorer;
+use picket::model::{ModelSet, OnnxScorer};
 
 use support::corpus::{corpus, files, is_capture};
 
@@ -70,7 +70,9 @@ fn by_rules(path: &Path) -> Vec<Alert> {
 fn by_model(path: &Path) -> Vec<Alert> {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default.onnx");
     let settings = Settings { rules: false, ..Settings::default() };
-    replay(path, settings, OnnxScorer::load(&model).unwrap()).unwrap_or_else(|error| panic!("{error}")).0
+    replay(path, settings, ModelSet::from(OnnxScorer::load(&model).unwrap()))
+        .unwrap_or_else(|error| panic!("{error}"))
+        .0
 }
 
 /// What is reported at medium and above, by class, with the sources.

@@ -10,7 +10,7 @@
 
 use std::path::{Path, PathBuf};
 
-use picket::detect::scorer::{Scorer as _, Verdict};
+use picket::detect::scorer::Verdict;
 use picket::features::FeatureVector;
 use picket::features::schema::HOST_V1;
 use picket::model::OnnxScorer;
@@ -60,7 +60,7 @@ fn it_is_for_the_host_schema_and_small() {
 #[test]
 fn a_silent_host_is_benign() {
     let (mut scorer, _) = load();
-    let mut verdicts = [Verdict { class: None, confidence: 1.0 }];
+    let mut verdicts = [Verdict::ABSTAINED];
     scorer.score(&[FeatureVector::ZERO], &mut verdicts);
-    assert_eq!(verdicts[0], Verdict::default());
+    assert_eq!(verdicts[0], Verdict::NOTHING);
 }

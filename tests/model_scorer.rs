@@ -15,7 +15,7 @@ use model_support::{
     CLASSES, HIDDEN, INVERSE_DEVIATION, MEAN, STAGES, WEIGHT_SCALE, changed, good, set_metadata, weights,
 };
 use picket::detect::class::Class;
-use picket::detect::scorer::{Scorer as _, Verdict};
+use picket::detect::scorer::Verdict;
 use picket::features::FeatureVector;
 use picket::features::schema::HOST;
 use picket::model::OnnxScorer;
@@ -129,21 +129,20 @@ fn the_test_model_tells_all_its_classes() {
 }
 
 #[test]
-fn rows_that_are_not_finite_are_counted_and_left_alone() {
+fn rows_that_no_counter_gives_are_counted_and_left_alone() {
     let mut scorer = scorer();
     let ordinary = vector(&vec![1.0; HOST.width()]);
     let mut rows = [ordinary; 5];
     rows[1].values[0] = f32::NAN;
-    rows[3].values[HOST.width() - 1] = f32::INFINITY;
-    let stale = Verdict { class: Some(Class::ArpSpoof), confidence: 1.0 };
+    rows[3].values[HOST.width() - 1] = -1.0;
+    let stale = Verdict { class: Some(Class::ArpSpoof), confidence: 1.0, ..Verdict::NOTHING };
     let mut verdicts = [stale; 5];
     scorer.score(&rows, &mut verdicts);
-    assert_eq!(verdicts[1], Verdict::default());
-    assert_eq!(verdicts[3], Verdict::default());
+    assert_eq!([verdicts[1], verdicts[3]], [Verdict::ABSTAINED; 2]);
     let mut alone = [Verdict::default()];
     scorer.score(&[ordinary], &mut alone);
     assert_eq!([verdicts[0], verdicts[2], verdicts[4]], [alone[0]; 3]);
-    assert_eq!(scorer.counts(), ScoreCounts { rows: 6, not_finite: 2, novel: 0, failed: 0 });
+    assert_eq!(scorer.counts(), ScoreCounts { rows: 6, unsound: 2, novel: 0, failed: 0 });
     assert_eq!(scorer.explain(&rows[1]), None);
 }
 
@@ -170,7 +169,8 @@ fn a_class_is_reported_from_its_threshold_on() {
         OnnxScorer::from_bytes(&prost::Message::encode_to_vec(&model)).unwrap().score(&[row], &mut verdicts);
         verdicts[0]
     };
-    let reported = Verdict { class: Class::from_name(CLASSES[column]), confidence: probability };
+    let class = Class::from_name(CLASSES[column]);
+    let reported = Verdict { class, confidence: probability, ..Verdict::NOTHING };
     assert_eq!(with_threshold(probability), reported);
     assert_eq!(with_threshold(probability.next_up()), Verdict::default());
 }
@@ -190,7 +190,7 @@ fn novel_rows_are_counted_and_not_judged() {
     let mut verdicts = [Verdict::default(); 3];
     scorer.score(&rows, &mut verdicts);
     assert!(verdicts[0].class.is_some() && verdicts[1].class.is_some());
-    assert_eq!(verdicts[2], Verdict::default());
+    assert_eq!(verdicts[2], Verdict::ABSTAINED);
     assert_eq!(scorer.counts().novel, 1);
 }
 
@@ -207,7 +207,7 @@ fn the_description_names_model_schema_and_classes() {
     let info = scorer.info();
     assert_eq!(info.detector(), "model:test@1.0");
     assert_eq!(info.schema, &HOST);
-    assert_eq!(info.weights, HOST.width() * HIDDEN + HIDDEN * CLASSES.len());
+    assert_eq!(info.size.int8_weights, HOST.width() * HIDDEN + HIDDEN * CLASSES.len());
     let other =
         OnnxScorer::from_bytes(&changed(|model| set_metadata(model, "picket.training", "other"))).unwrap();
     assert_ne!(info.fingerprint, other.info().fingerprint);

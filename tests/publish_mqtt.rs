@@ -50,7 +50,7 @@ fn plain(port: u16) -> PublisherConfig {
 fn start(dir: &Path, publisher: PublisherConfig) -> Running {
     let now = Timestamp::from_secs(1_700_000_000);
     let (store, report) = Store::open(&dir.join("store"), StoreConfig::default(), &identity(), now).unwrap();
-    let board = Board::new(identity().sensor, Some("default@1".to_owned()), now);
+    let board = Board::new(identity().sensor, vec!["default@1".to_owned()], now);
     let (delivery, intake, handle) =
         Delivery::spawn(store, &report, identity(), Some(publisher), board.clone(), Box::new(|_| {}))
             .unwrap();
@@ -373,7 +373,7 @@ fn tls_with_a_client_certificate() {
     let now = Timestamp::ZERO;
     let (store, report) =
         Store::open(&dir.path().join("other"), StoreConfig::default(), &identity(), now).unwrap();
-    let board = Board::new(identity().sensor, None, now);
+    let board = Board::new(identity().sensor, Vec::new(), now);
     let publisher = PublisherConfig { tls, ..config(&url) };
     let refused = Delivery::spawn(store, &report, identity(), Some(publisher), board, Box::new(|_| {}));
     let error = refused.err().expect("a certificate is no key").to_string();

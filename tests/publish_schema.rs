@@ -46,7 +46,7 @@ fn alerts_of_every_kind_are_valid() {
     for unique in 0..180 {
         assert_valid(&schema, &alert_json(&alert(unique), 1, &identity()));
     }
-    let unnamed = Identity { model: None, ..identity() };
+    let unnamed = Identity { models: Vec::new(), ..identity() };
     let mut extreme = alert(1);
     extreme.ts = Timestamp::from_micros(u64::MAX);
     extreme.incident = u128::MAX;
@@ -87,7 +87,7 @@ fn lost_records_are_valid() {
 fn the_status_is_valid_online_offline_and_on_the_socket() {
     let schema = schema("status.schema.json");
     let dir = tempfile::tempdir().unwrap();
-    let board = Board::new(identity().sensor, identity().model, Timestamp::ZERO);
+    let board = Board::new(identity().sensor, identity().models, Timestamp::ZERO);
     for state in [
         Condition::Starting,
         Condition::Ok,
@@ -101,7 +101,7 @@ fn the_status_is_valid_online_offline_and_on_the_socket() {
         board.post(|health| health.capture = Part::because(state, "a \"reason\"\n"));
         assert_valid(&schema, &board.online().to_json());
     }
-    board.set_model(None);
+    board.set_models(Vec::new());
     assert_valid(&schema, &board.offline().to_json());
     let (store, report) =
         Store::open(dir.path(), StoreConfig::default(), &identity(), Timestamp::ZERO).unwrap();

@@ -55,7 +55,7 @@ fn on_a_small_disk() {
     let start = Timestamp::from_secs(1_700_000_000);
     let store_dir = dir.join("store");
     let (store, report) = Store::open(&store_dir, StoreConfig::default(), &identity(), start).unwrap();
-    let board = Board::new(identity().sensor, None, start);
+    let board = Board::new(identity().sensor, Vec::new(), start);
     let (delivery, mut intake, handle) =
         Delivery::spawn(store, &report, identity(), None, board.clone(), Box::new(|_| {})).unwrap();
     let health = || board.health().store;

@@ -48,7 +48,7 @@ fn victim() {
     let start = Timestamp::from_micros(u64::try_from(now().as_micros()).unwrap());
     let (store, report) = Store::open(&dir, BUDGET, &identity(), start).unwrap();
     assert!(!report.is_damaged(), "{report:?} {:?}", store.counts());
-    let board = Board::new(identity().sensor, None, start);
+    let board = Board::new(identity().sensor, Vec::new(), start);
     let publisher = PublisherConfig::new(format!("mqtt://127.0.0.1:{port}").parse().unwrap());
     let (_delivery, mut intake, _handle) =
         Delivery::spawn(store, &report, identity(), Some(publisher), board, Box::new(|_| {})).unwrap();

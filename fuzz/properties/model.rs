@@ -1,7 +1,7 @@
 //! Any octets are a model or are refused with a reason. A model that was taken gives verdicts in range for the
 //! smallest and the largest row.
 
-use picket::detect::scorer::{Scorer as _, Verdict};
+use picket::detect::scorer::Verdict;
 use picket::features::FeatureVector;
 use picket::model::OnnxScorer;
 

@@ -67,8 +67,8 @@ impl State {
 pub enum Detector {
     /// A deterministic rule, by name.
     Rule(&'static str),
-    /// The loaded model; the shell knows its name and version.
-    Model,
+    /// The model at this place; the shell knows its name and version.
+    Model(u8),
 }
 
 /// One end of the traffic an alert speaks of.

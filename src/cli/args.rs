@@ -84,6 +84,10 @@ pub struct Run {
     #[arg(short, long = "interface", value_name = "IFACE")]
     pub interfaces: Vec<String>,
 
+    /// Model to score with, in place of model.path and model.more; may be given several times
+    #[arg(long = "model", value_name = "FILE")]
+    pub models: Vec<PathBuf>,
+
     /// Management broker, in place of publish.broker
     #[arg(long, value_name = "URL")]
     pub broker: Option<String>,
@@ -143,15 +147,15 @@ pub struct Replay {
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = AlertFormat::Jsonl)]
     pub output: AlertFormat,
 
-    /// Model to score with, in place of model.path
-    #[arg(long, value_name = "FILE", conflicts_with = "no_model")]
-    pub model: Option<PathBuf>,
+    /// Model to score with, in place of model.path and model.more; may be given several times
+    #[arg(long = "model", value_name = "FILE", conflicts_with = "no_model")]
+    pub models: Vec<PathBuf>,
 
     /// Work with the rules alone
     #[arg(long)]
     pub no_model: bool,
 
-    /// Work with the model alone
+    /// Work with the models alone
     #[arg(long, conflicts_with = "no_model")]
     pub no_rules: bool,
 
@@ -438,14 +442,14 @@ pub enum ExportFormat {
 /// `picket model`
 #[derive(Subcommand, Debug)]
 pub enum Model {
-    /// Print name, version, schema, classes, thresholds, provenance and size of a model
+    /// Print name, version, schema, kind, size, classes, thresholds, vote and provenance of a model
     Show(ModelShow),
 }
 
 /// `picket model show`
 #[derive(Args, Debug)]
 pub struct ModelShow {
-    /// The ONNX file [default: model.path of the configuration]
+    /// The ONNX file [default: model.path and model.more of the configuration]
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
 

@@ -14,18 +14,24 @@ pub(super) fn run(args: &Model) -> Result<(), ExitError> {
 }
 
 fn show_model(args: &ModelShow) -> Result<(), ExitError> {
-    let path = match &args.file {
-        Some(path) => path.clone(),
-        None => {
-            configuration(&args.config, &Overrides::default())?.model().path.clone().ok_or_else(|| {
-                ExitError::new(sysexits::CONFIG, "model show: model.path is empty: no model is configured")
-                    .hint("give a FILE")
-            })?
-        }
+    let paths = match &args.file {
+        Some(path) => vec![path.clone()],
+        None => configuration(&args.config, &Overrides::default())?.model().paths(),
     };
-    let scorer = OnnxScorer::load(&path)?;
-    // A closed stdout means that nobody reads.
-    let _ = writeln!(std::io::stdout(), "{}", scorer.info());
+    if paths.is_empty() {
+        return Err(ExitError::new(
+            sysexits::CONFIG,
+            "model show: model.path is empty: no model is configured",
+        )
+        .hint("give a FILE"));
+    }
+    let mut out = std::io::stdout();
+    for (place, path) in paths.iter().enumerate() {
+        let scorer = OnnxScorer::load(path)?;
+        let between = if place > 0 { "\n" } else { "" };
+        // A closed stdout means that nobody reads.
+        let _ = writeln!(out, "{between}{}", scorer.info());
+    }
     Ok(())
 }
 

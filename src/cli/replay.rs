@@ -13,7 +13,7 @@ use crate::detect::scorer::{NoModel, Scorer};
 use crate::engine::{Engine, Settings, Stats};
 use crate::error::{ExitError, sysexits};
 use crate::memory::OwnedMemory;
-use crate::model::OnnxScorer;
+use crate::model::ModelSet;
 use crate::mqtt::packet::PacketType;
 use crate::publish::payload::Identity;
 use crate::settings;
@@ -22,32 +22,34 @@ pub(super) fn run(args: &Replay) -> Result<(), ExitError> {
     let config = configuration(&args.config, &Overrides::default())?;
     let mut settings = settings::of(&config);
     settings.rules &= !args.no_rules;
-    match load_model(args, &config)? {
-        Some(model) => {
-            let name = format!("{}@{}", model.info().name, model.info().version);
-            replay(args, &config, settings, model, Some(name))
-        }
-        None if args.no_rules => Err(ExitError::new(
+    let models = load_models(args, &config)?;
+    if models.is_empty() && args.no_rules {
+        return Err(ExitError::new(
             sysexits::USAGE,
             "replay: --no-rules: there is no model either, so nothing would be looked for",
         )
-        .hint("give --model FILE")),
-        None => replay(args, &config, settings, NoModel, None),
+        .hint("give --model FILE"));
+    }
+    let labels = models.labels();
+    if models.is_empty() {
+        replay(args, &config, settings, NoModel, labels)
+    } else {
+        replay(args, &config, settings, models, labels)
     }
 }
 
-/// The model asked for; or the configured one where it exists, since a replay without a model is still a replay.
-fn load_model(args: &Replay, config: &Config) -> Result<Option<OnnxScorer>, ExitError> {
+/// The models asked for; or the configured ones that exist, since a replay without a model is still a replay.
+fn load_models(args: &Replay, config: &Config) -> Result<ModelSet, ExitError> {
+    let mut models = ModelSet::empty();
     if args.no_model {
-        return Ok(None);
+        return Ok(models);
     }
-    if let Some(path) = &args.model {
-        return OnnxScorer::load(path).map(Some).map_err(Into::into);
+    let configured = config.model().paths().into_iter().filter(|path| path.exists());
+    let paths: Vec<_> = if args.models.is_empty() { configured.collect() } else { args.models.clone() };
+    for path in &paths {
+        models.add(path)?;
     }
-    match &config.model().path {
-        Some(path) if path.exists() => OnnxScorer::load(path).map(Some).map_err(Into::into),
-        _ => Ok(None),
-    }
+    Ok(models)
 }
 
 #[expect(clippy::disallowed_methods, reason = "measures the replay itself; nothing of it reaches the engine")]
@@ -56,14 +58,14 @@ fn replay<S: Scorer>(
     config: &Config,
     settings: Settings,
     scorer: S,
-    model: Option<String>,
+    models: Vec<String>,
 ) -> Result<(), ExitError> {
     let sensor = config
         .sensor()
         .as_str()
         .parse()
         .map_err(|error| ExitError::new(sysexits::CONFIG, format!("{error}")))?;
-    let identity = Identity { sensor, model };
+    let identity = Identity { sensor, models };
     let mut memory = OwnedMemory::new();
     let mut engine = Engine::new(settings, memory.lend(), scorer);
     let mut printer = Printer::new(BufWriter::new(io::stdout().lock()), args.output, args.events, identity);
@@ -178,7 +180,11 @@ fn print_stats(stats: &Stats, read: &FileCounters, seconds: f64) -> io::Result<(
         "connections           {} opened, {} evicted; hosts {} evicted; clients {} evicted",
         stats.connections_opened, stats.connections_evicted, stats.hosts_evicted, stats.clients_evicted
     )?;
-    writeln!(err, "scored vectors        {} ({} without a verdict)", stats.scored, stats.unscored)?;
+    writeln!(
+        err,
+        "scored vectors        {} ({} without a verdict); {} passed over",
+        stats.scored, stats.unscored, stats.rows_passed_over
+    )?;
     writeln!(
         err,
         "alerts                {} ({} incidents found no place)",

@@ -7,7 +7,9 @@ use crate::error::ExitError;
 use crate::{daemon, logging};
 
 pub(super) fn run(args: &Run) -> Result<(), ExitError> {
-    let overrides = Overrides { interfaces: args.interfaces.clone(), broker: args.broker.clone() };
+    let Run { interfaces, models, broker, .. } = args;
+    let overrides =
+        Overrides { interfaces: interfaces.clone(), models: models.clone(), broker: broker.clone() };
     let config = configuration(&args.config, &overrides)?;
     logging::init(config.log_level());
     daemon::run(&config)

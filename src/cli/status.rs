@@ -39,9 +39,12 @@ fn describe(document: &serde_json::Value) -> String {
         other => other.to_string(),
     };
     let mut lines = String::new();
-    for key in ["sensor", "version", "model", "since"] {
+    for key in ["sensor", "version", "since"] {
         lines += &format!("{key:<10} {}\n", text(&document[key]));
     }
+    let models: Vec<String> = document["models"].as_array().into_iter().flatten().map(text).collect();
+    lines +=
+        &format!("{:<10} {}\n", "models", if models.is_empty() { "none".into() } else { models.join(", ") });
     for part in ["capture", "model", "store", "broker", "sandbox"] {
         let part_health = &document["health"][part];
         let reason = part_health["reason"].as_str().map(|reason| format!(": {}", escape(reason.as_bytes())));
@@ -60,13 +63,13 @@ mod tests {
     #[test]
     fn reads_like_a_list() {
         let document = serde_json::json!({
-            "sensor": "gw", "version": "0.1.0", "model": null, "since": "2026-01-01T00:00:00.000000Z",
+            "sensor": "gw", "version": "0.1.0", "models": [], "since": "2026-01-01T00:00:00.000000Z",
             "health": {"capture": {"state": "blind", "reason": "lo: interface is down"}, "model": {"state": "off", "reason": null},
                        "store": {"state": "ok", "reason": null}, "broker": {"state": "ok", "reason": null}},
             "delivery": {"stored": 3, "acknowledged": 2, "pending": 1, "lost": 0}
         });
         let text = describe(&document);
         assert!(text.contains("capture    blind: lo: interface is down\n"), "{text}");
-        assert!(text.contains("model      none\n") && text.contains("pending    1\n"), "{text}");
+        assert!(text.contains("models     none\n") && text.contains("pending    1\n"), "{text}");
     }
 }

@@ -47,13 +47,14 @@ pub fn advice(config: &Config, file: Option<&Path>) -> Vec<Advice> {
     }
     let publish = &config.publish;
     let identity = publish.identity.as_ref();
-    for (key, path) in [
+    let more = config.model.more.iter().map(|path| ("model.more", Some(path.as_path())));
+    for (key, path) in more.chain([
         ("model.path", config.model.path.as_deref()),
         ("publish.password-file", publish.password_file.as_deref()),
         ("publish.ca-file", publish.ca_file.as_deref()),
         ("publish.cert-file", identity.map(|identity| identity.cert_file.as_path())),
         ("publish.key-file", identity.map(|identity| identity.key_file.as_path())),
-    ] {
+    ]) {
         let Some(path) = path else { continue };
         if let Err(error) = std::fs::metadata(path) {
             say(key, format!("{}: {}", path.display(), crate::error::plain(&error)));

@@ -14,6 +14,7 @@ use super::{
     Alerting, BrokerUrl, Capture, Config, Flow, Identity, Model, OnMissing, Overrides, Protocol, Publish,
     Rules, Store,
 };
+use crate::limits::MODELS;
 use crate::publish::broker_url::BrokerUrlError;
 use crate::publish::topics::SensorName;
 
@@ -56,7 +57,7 @@ pub(super) fn check(
             .unwrap_or_else(|| vec![1883]),
         flow: check.flow(raw.flow),
         rules: check.rules(raw.rules),
-        model: check.model(raw.model),
+        model: check.model(raw.model, &overrides.models),
         alert: Alerting {
             update_every: check.duration("alert.update-every", raw.alert.update_every, 10, SECOND, HOUR),
             close_after: check.duration("alert.close-after", raw.alert.close_after, 60, SECOND, DAY),
@@ -228,9 +229,16 @@ impl Check<'_> {
         }
     }
 
-    fn model(&mut self, raw: RawModel) -> Model {
+    fn model(&mut self, raw: RawModel, from_command_line: &[PathBuf]) -> Model {
+        let path = self.optional("model.path", raw.path, "/usr/share/picket/default.onnx").map(PathBuf::from);
+        let more = self.value("model.more", raw.more, Vec::new(), further_models).unwrap_or_default();
+        let (path, more) = match from_command_line.split_first() {
+            Some((first, rest)) => (Some(first.clone()), rest.to_vec()),
+            None => (path, more),
+        };
         Model {
-            path: self.optional("model.path", raw.path, "/usr/share/picket/default.onnx").map(PathBuf::from),
+            path,
+            more,
             on_missing: self.choice(
                 "model.on-missing",
                 raw.on_missing,
@@ -395,6 +403,16 @@ fn interfaces(names: &[String]) -> Result<Vec<Interface>, String> {
 }
 
 /// Port numbers, each once.
+fn further_models(paths: Vec<String>) -> Result<Vec<PathBuf>, String> {
+    if paths.len() >= MODELS {
+        return Err(format!("must name at most {} models", MODELS - 1));
+    }
+    if paths.iter().any(String::is_empty) {
+        return Err("must not hold an empty path".to_owned());
+    }
+    Ok(paths.into_iter().map(PathBuf::from).collect())
+}
+
 fn ports(numbers: Vec<i64>) -> Result<Vec<u16>, String> {
     if numbers.is_empty() || numbers.len() > MAX_LIST {
         return Err(format!("must name 1 to {MAX_LIST} ports"));

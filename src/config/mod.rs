@@ -113,19 +113,29 @@ pub struct Rules {
     pub tcp_scan_ports: u16,
 }
 
-/// The model to score with.
+/// The models to score with.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Model {
     /// The ONNX file; `None` when no model is wanted.
     pub path: Option<PathBuf>,
-    /// What to do when the file is missing or refused.
+    /// Further ONNX files, for other rows or other questions.
+    pub more: Vec<PathBuf>,
+    /// What to do when a file is missing or refused.
     pub on_missing: OnMissing,
+}
+
+impl Model {
+    /// All files, `path` first.
+    #[must_use]
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.path.iter().chain(&self.more).cloned().collect()
+    }
 }
 
 /// What to do without a usable model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnMissing {
-    /// Work with the rules alone and say so in the health.
+    /// Work with the rules and the other models, and say so in the health.
     RulesOnly,
     /// Do not start.
     Refuse,
@@ -184,6 +194,8 @@ pub struct Identity {
 pub struct Overrides {
     /// `-i`: these interfaces instead of the configured ones, when not empty.
     pub interfaces: Vec<String>,
+    /// `--model`: these models instead of the configured ones, when not empty.
+    pub models: Vec<PathBuf>,
     /// `--broker`: this broker instead of the configured one.
     pub broker: Option<String>,
 }
@@ -267,7 +279,7 @@ impl Config {
         self.rules
     }
 
-    /// The model to score with.
+    /// The models to score with.
     #[must_use]
     pub fn model(&self) -> &Model {
         &self.model

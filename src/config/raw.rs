@@ -169,7 +169,7 @@ section! {
 
 section! {
     /// `[model]`
-    RawModel { path: Setting<String>, on_missing: Setting<String> }
+    RawModel { path: Setting<String>, more: Setting<Vec<String>>, on_missing: Setting<String> }
 }
 
 section! {

@@ -101,12 +101,16 @@ fn what_must_fit_together() {
 #[test]
 fn the_command_line_wins_and_is_named_in_faults() {
     let text = "[capture]\ninterfaces = ['eth0']\n[publish]\nbroker = 'mqtt://old'";
-    let over = Overrides { interfaces: vec!["lo".into()], broker: Some("mqtt://new:1".into()) };
+    let over = Overrides {
+        interfaces: vec!["lo".into()],
+        models: vec!["a.onnx".into(), "b.onnx".into()],
+        broker: Some("mqtt://new:1".into()),
+    };
     let config = Config::parse(text, &over, "").expect("valid");
     assert_eq!(config.interfaces_to_capture().expect("one")[0].as_str(), "lo");
     assert_eq!(config.publish().broker.as_ref().expect("one").host(), "new");
 
-    let over = Overrides { interfaces: vec!["a/b".into()], broker: Some("new".into()) };
+    let over = Overrides { interfaces: vec!["a/b".into()], models: Vec::new(), broker: Some("new".into()) };
     let keys: Vec<_> = Config::parse(text, &over, "").expect_err("bad").into_iter().map(|f| f.key).collect();
     assert_eq!(keys, ["-i", "--broker"]);
 }

@@ -34,6 +34,7 @@ fn written(config: &Config) -> RawConfig {
         rules: rules(&config.rules),
         model: RawModel {
             path: optional(config.model.path.as_deref()),
+            more: given(config.model.more.iter().map(|path| path.to_string_lossy().into_owned()).collect()),
             on_missing: given(
                 match config.model.on_missing {
                     OnMissing::RulesOnly => "rules-only",

@@ -20,7 +20,7 @@ use crate::capture::{LiveOptions, LiveSource};
 use crate::config::{Config, Interface, OnMissing, advice};
 use crate::detect::scorer::NoModel;
 use crate::error::{ExitError, sysexits};
-use crate::model::OnnxScorer;
+use crate::model::ModelSet;
 use crate::privileges::{self, Account, Keep};
 use crate::publish::delivery::{Delivery, DeliveryError};
 use crate::publish::payload::Identity;
@@ -49,19 +49,19 @@ pub fn run(config: &Config) -> Result<(), ExitError> {
     }
 
     let source = open_capture(config)?;
-    let (model, model_health) = load_model(config)?;
+    let (models, model_health) = load_models(config)?;
     let publisher = publisher::of(config.publish())?;
-    for advice in advice(config, None).iter().filter(|advice| advice.key != "model.path") {
+    for advice in advice(config, None).iter().filter(|advice| !advice.key.starts_with("model.")) {
         log::warn!("{advice}");
     }
     let sandbox_health = give_up_rights(config)?;
 
     let since = now();
-    let label = model.as_ref().map(|model| format!("{}@{}", model.info().name, model.info().version));
-    let identity = Identity { sensor: config.sensor().clone(), model: label.clone() };
+    let labels = models.labels();
+    let identity = Identity { sensor: config.sensor().clone(), models: labels.clone() };
     let store_config = StoreConfig { byte_budget: config.store().byte_budget };
     let (store, report) = Store::open(&config.store().path, store_config, &identity, since)?;
-    let board = Board::new(config.sensor().clone(), label, since);
+    let board = Board::new(config.sensor().clone(), labels, since);
     board.post(|health| {
         health.model = model_health;
         health.sandbox = sandbox_health;
@@ -99,9 +99,10 @@ pub fn run(config: &Config) -> Result<(), ExitError> {
         metrics_every: config.publish().metrics_every,
         sessions: config.status_socket().and_then(Path::parent).map(Sessions::open),
     };
-    let outcome = match model {
-        Some(model) => pipeline.run(engine_settings, model, &delivery),
-        None => pipeline.run(engine_settings, NoModel, &delivery),
+    let outcome = if models.is_empty() {
+        pipeline.run(engine_settings, NoModel, &delivery)
+    } else {
+        pipeline.run(engine_settings, models, &delivery)
     };
     if !delivery.shutdown(SHUTDOWN) {
         log::warn!("the store was not closed in time; the next start will look through it");
@@ -131,21 +132,26 @@ fn open_capture(config: &Config) -> Result<LiveSource, ExitError> {
     Ok(LiveSource::open(&names, options)?)
 }
 
-/// The model and what the health says of it. A missing or bad one is no reason not to start, unless configured so.
-fn load_model(config: &Config) -> Result<(Option<OnnxScorer>, Part), ExitError> {
-    let Some(path) = &config.model().path else {
-        return Ok((None, Part::plain(Condition::Off)));
-    };
-    match OnnxScorer::load(path) {
-        Ok(model) => {
-            log::info!("model {}@{} loaded", model.info().name, model.info().version);
-            Ok((Some(model), Part::ok()))
-        }
-        Err(error) if config.model().on_missing == OnMissing::Refuse => Err(error.into()),
-        Err(error) => {
-            log::warn!("working with the rules alone: {error}");
-            Ok((None, Part::because(Condition::Degraded, error.to_string())))
-        }
+/// The models and what the health says of them. A missing or bad one is no reason not to start, unless configured so,
+/// and does not stop the others.
+fn load_models(config: &Config) -> Result<(ModelSet, Part), ExitError> {
+    let paths = config.model().paths();
+    if paths.is_empty() {
+        return Ok((ModelSet::empty(), Part::plain(Condition::Off)));
+    }
+    let (models, errors) = ModelSet::load(&paths);
+    for label in models.labels() {
+        log::info!("model {label} loaded");
+    }
+    let instead = if models.is_empty() { "the rules alone" } else { "the other models" };
+    for error in &errors {
+        log::warn!("working with {instead}: {error}");
+    }
+    let reasons: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    match errors.into_iter().next() {
+        None => Ok((models, Part::ok())),
+        Some(error) if config.model().on_missing == OnMissing::Refuse => Err(error.into()),
+        Some(_) => Ok((models, Part::because(Condition::Degraded, reasons.join("; ")))),
     }
 }
 

@@ -1,7 +1,8 @@
-//! What counts as hostile: the vocabulary, the rules, the model's place, incidents.
+//! What counts as hostile: the vocabulary, the rules, the models' place and their votes, incidents.
 
 pub mod class;
 pub mod incident;
 pub mod plausible;
 pub mod rules;
 pub mod scorer;
+pub mod vote;

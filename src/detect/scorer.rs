@@ -1,6 +1,7 @@
-//! What a model looks like from the core: rows of features in, a verdict for each row out.
+//! What models look like from the core: rows of features in, a verdict for each row out.
 
 use super::class::Class;
+use super::vote::Vote;
 use crate::features::FeatureVector;
 use crate::features::schema::Schema;
 
@@ -11,18 +12,39 @@ pub struct Verdict {
     pub class: Option<Class>,
     /// The model's own confidence in `class`, 0 to 1.
     pub confidence: f32,
+    /// Whether this row alone is enough.
+    pub is_sure: bool,
+    /// Whether the model said nothing: the row is unlike all it was trained on, or could not be scored.
+    pub abstains: bool,
 }
 
-/// A trained model, scored in batches. The rules are not scorers: they need no batch.
+impl Verdict {
+    /// Nothing hostile.
+    pub const NOTHING: Self = Self { class: None, confidence: 0.0, is_sure: false, abstains: false };
+    /// No opinion.
+    pub const ABSTAINED: Self = Self { abstains: true, ..Self::NOTHING };
+}
+
+/// What the engine has to know of a model.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Served {
+    /// The rows it wants.
+    pub schema: &'static Schema,
+    /// How many rows of a host must agree.
+    pub vote: Vote,
+}
+
+/// Trained models, each scored in batches. The rules are not scorers: they need no batch.
 pub trait Scorer {
-    /// Which vectors it wants; `None` when there is no usable model, and nothing is to be scored.
-    fn schema(&self) -> Option<&'static Schema>;
+    /// The models, known by their places; those beyond [`MODELS`](crate::limits::MODELS) are not asked.
+    fn models(&self) -> &[Served];
 
-    /// Scores `rows` into `verdicts` (same length). A row that cannot be scored gets the default verdict
-    /// and is counted by the implementation; scoring never fails as a whole.
-    fn score(&mut self, rows: &[FeatureVector], verdicts: &mut [Verdict]);
+    /// Lets a model score `rows` of its schema into `verdicts` (same length). A row that cannot be scored gets
+    /// [`Verdict::ABSTAINED`] and is counted by the implementation; scoring never fails as a whole.
+    fn score(&mut self, model: usize, rows: &[FeatureVector], verdicts: &mut [Verdict]);
 
-    /// Rows of which it said nothing since it was loaded: not finite, too far from what it was trained on, or failed.
+    /// Rows of which a model said nothing since it was loaded: no sound numbers, too far from what it was trained on,
+    /// or failed.
     fn unscored(&self) -> u64 {
         0
     }
@@ -33,9 +55,9 @@ pub trait Scorer {
 pub struct NoModel;
 
 impl Scorer for NoModel {
-    fn schema(&self) -> Option<&'static Schema> {
-        None
+    fn models(&self) -> &[Served] {
+        &[]
     }
 
-    fn score(&mut self, _rows: &[FeatureVector], _verdicts: &mut [Verdict]) {}
+    fn score(&mut self, _model: usize, _rows: &[FeatureVector], _verdicts: &mut [Verdict]) {}
 }

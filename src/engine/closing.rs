@@ -1,5 +1,6 @@
 //! How connections end, and how some go on after all.
 
+use super::scoring::Subject;
 use super::{Engine, Sink};
 use crate::decode::{TcpFlags, TcpSegment};
 use crate::detect::rules;
@@ -224,6 +225,11 @@ impl<S: Scorer> Engine<'_, S> {
                 Some(reason),
                 &vector,
             );
+        }
+        let host = connection.ends.host;
+        if !connection.ours && self.admits(Subject::Connection, host, now) {
+            let row = vector(connection, now);
+            self.offer(Subject::Connection, &row, host, now, sink);
         }
     }
 

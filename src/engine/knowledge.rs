@@ -17,6 +17,7 @@ use crate::detect::incident::{Incidents, Report};
 use crate::detect::plausible::is_plausible;
 use crate::detect::rules::{Finding, Thresholds};
 use crate::detect::scorer::Verdict;
+use crate::detect::vote::Vote;
 use crate::flow::connection::Ends;
 use crate::flow::schedule::Schedule;
 use crate::flow::table::{Handle, HashKey, Table};
@@ -25,7 +26,7 @@ use crate::host::rare::Rare;
 use crate::host::sketch::Sketch;
 use crate::host::window::Counter;
 use crate::host::{Host, HostKey, NO_INCIDENT};
-use crate::limits::{CLIENT_WAYS, EVIDENCE_ITEMS, HOST_WAYS, MODEL_PERSISTENCE, OWN_CLIENT_IDS};
+use crate::limits::{CLIENT_WAYS, EVIDENCE_ITEMS, HOST_WAYS, OWN_CLIENT_IDS};
 use crate::mqtt::alias::Aliases;
 use crate::mqtt::version::Version;
 use crate::mqtt::violation::{Violation, Violations};
@@ -206,10 +207,12 @@ impl Knowledge<'_> {
         self.report(about, addr, handle, now, sink);
     }
 
-    /// Takes the model's verdict on a host for the second that ends.
+    /// Takes a model's verdict on a row about a host.
     pub(super) fn report_verdict<K: Sink>(
         &mut self,
         verdict: Verdict,
+        model: usize,
+        vote: Vote,
         handle: Handle,
         now: Timestamp,
         sink: &mut K,
@@ -218,31 +221,34 @@ impl Knowledge<'_> {
             return;
         };
         let addr = key.0;
-        let Some(class) = verdict.class else {
-            host.suspicion = None;
+        if verdict.abstains {
+            return;
+        }
+        let ballot = host.ballots.get_mut(model).and_then(|ballot| ballot.cast(verdict, vote, now.as_secs()));
+        let Some(class) = ballot else {
             return;
         };
-        let seconds = match host.suspicion {
-            Some((before, seconds)) if before == class => seconds.saturating_add(1),
-            _ => 1,
-        };
-        host.suspicion = Some((class, seconds));
         if !is_plausible(class, host, now.as_secs()) {
             return;
         }
-        // Where a rule has already said what it is, the model's opinion of the same traffic adds nothing.
-        let others_open =
-            host.incidents.iter().enumerate().any(|(i, at)| *at != NO_INCIDENT && i != class as usize);
-        if seconds < MODEL_PERSISTENCE || others_open {
+        // Where it is already said what it is, a model's other opinion of the same traffic adds nothing. That something is
+        // strange says nothing of what it is.
+        let others_open = host
+            .incidents
+            .iter()
+            .enumerate()
+            .any(|(i, at)| *at != NO_INCIDENT && i != class as usize && i != Class::Anomaly as usize);
+        if others_open {
             return;
         }
         let evidence = evidence_of(host);
         let credentials = host.distinct(Sketch::Credentials, now.as_secs());
+        let has_misbehaved = MISDEEDS.iter().any(|class| is_plausible(*class, host, now.as_secs()));
         let guesses = credentials >= self.thresholds.bruteforce_credentials;
         let about = About {
             class,
-            detector: Detector::Model,
-            severity: severity_of(class, guesses),
+            detector: Detector::Model(u8::try_from(model).unwrap_or(u8::MAX)),
+            severity: severity_of(class, guesses, has_misbehaved),
             confidence: verdict.confidence,
             evidence,
         };
@@ -336,10 +342,15 @@ fn is_explained(class: Class, host: &Host) -> bool {
     class == Class::MqttConnectFlood && (open(Class::MqttBruteforce) || open(Class::MqttSlowDos))
 }
 
+/// What no device does by habit: to be refused, to break the standard, to try closed ports.
+const MISDEEDS: [Class; 3] = [Class::MqttBruteforce, Class::MqttMalformed, Class::TcpScan];
+
 /// How much a class matters when the model says it; it has no thresholds to tell degrees. `guesses` says whether
 /// several credentials were tried: a device that was given a wrong password looks like a guesser but for that.
-const fn severity_of(class: Class, guesses: bool) -> Severity {
+/// Strange is not hostile: it is low, unless the host has also misbehaved.
+const fn severity_of(class: Class, guesses: bool, has_misbehaved: bool) -> Severity {
     match class {
+        Class::Anomaly if !has_misbehaved => Severity::Low,
         Class::MqttBruteforce if !guesses => Severity::Low,
         Class::MqttBruteforce
         | Class::MqttPublishFlood

@@ -16,6 +16,7 @@ mod mqtt;
 mod observed;
 mod oddity;
 mod resume;
+mod scoring;
 mod second;
 mod session;
 mod signal;
@@ -47,7 +48,6 @@ use crate::detect::rules::Thresholds;
 use crate::detect::scorer::Scorer;
 use crate::event::Event;
 use crate::features::FeatureVector;
-use crate::features::schema::Schema;
 use crate::flow::connection::Connection;
 use crate::flow::duplicate::Datagrams;
 use crate::flow::exchange::Exchange;
@@ -61,7 +61,7 @@ use crate::frame::Frame;
 use crate::host::owners::Owners;
 use crate::host::{Host, HostKey};
 use crate::limits::{
-    CLIENT_WAYS, CONNECTION_WAYS, EXCHANGE_WAYS, HOST_WAYS, MQTT_PORTS, PUBLISHER_PATIENCE_SECS, SCORE_BATCH,
+    CLIENT_WAYS, CONNECTION_WAYS, EXCHANGE_WAYS, HOST_WAYS, MQTT_PORTS, PUBLISHER_PATIENCE_SECS,
     SUBSCRIBER_PATIENCE_SECS,
 };
 use crate::mqtt::alias::Aliases;
@@ -161,7 +161,7 @@ impl Default for Settings {
     }
 }
 
-/// The engine. `S` is the model, or [`NoModel`](crate::detect::scorer::NoModel).
+/// The engine. `S` are the models, or [`NoModel`](crate::detect::scorer::NoModel).
 #[derive(Debug)]
 pub struct Engine<'m, S> {
     settings: Settings,
@@ -175,9 +175,7 @@ pub struct Engine<'m, S> {
     datagrams: Datagrams,
     knowledge: Knowledge<'m>,
     scorer: S,
-    /// Vectors waiting to be scored, and the places of their hosts.
-    batch: Vec<FeatureVector, SCORE_BATCH>,
-    batch_hosts: Vec<usize, SCORE_BATCH>,
+    scoring: scoring::Scoring,
     stats: Stats,
     /// The second that is going on; 0 before the first frame.
     second: u64,
@@ -225,9 +223,8 @@ impl<'m, S: Scorer> Engine<'m, S> {
                 subscribers: Owners::new(SUBSCRIBER_PATIENCE_SECS),
                 bystanders: aside::Bystanders::default(),
             },
+            scoring: scoring::Scoring::new(&scorer),
             scorer,
-            batch: Vec::new(),
-            batch_hosts: Vec::new(),
             stats: Stats::default(),
             second: 0,
             settings,
@@ -332,12 +329,14 @@ impl<'m, S: Scorer> Engine<'m, S> {
         self.end_second(sink);
         let end = Timestamp::from_secs(self.second + 1);
         self.end_all(EndReason::Forced, end, sink);
+        self.score_all(end, sink);
         self.knowledge.close_all_incidents(end, sink);
     }
 
     /// The daemon ends: closes every incident, so that nobody waits for more of it. Connections are left as they
     /// are, since their ends were not seen.
     pub fn stop<K: Sink>(&mut self, sink: &mut K) {
+        self.score_all(self.clock.now(), sink);
         self.knowledge.close_all_incidents(self.clock.now(), sink);
     }
 
@@ -363,6 +362,7 @@ impl<'m, S: Scorer> Engine<'m, S> {
             incidents_open: self.knowledge.incidents.len() as u64,
             incidents_refused: self.knowledge.incidents.refused,
             unscored: self.scorer.unscored(),
+            rows_passed_over: self.scoring.passed_over(),
             stream: self.streams.stats,
             fragments: self.fragments.stats,
             ..self.stats.with(&self.knowledge.counts)
@@ -375,13 +375,8 @@ impl<'m, S: Scorer> Engine<'m, S> {
         counts.filter(|(count, _)| **count > 0).map(|(count, row)| (row.violation, *count))
     }
 
-    /// The model.
+    /// The models.
     pub const fn scorer(&mut self) -> &mut S {
         &mut self.scorer
-    }
-
-    /// What the model wants to see, if there is one.
-    fn wants(&self, schema: &Schema) -> bool {
-        self.scorer.schema().is_some_and(|wanted| wanted.name == schema.name)
     }
 }

@@ -1,18 +1,19 @@
 //! What happens when a second ends: vectors, rules that look at states, the model, timeouts, incidents that close.
 
+use super::scoring::Subject;
 use super::{Engine, Sink};
 use crate::detect::rules;
-use crate::detect::scorer::{Scorer, Verdict};
+use crate::detect::scorer::Scorer;
 use crate::event::Reaction;
 use crate::features::connection::vector;
-use crate::features::schema::HOST;
 use crate::flow::connection::{Connection, Phase, Speaks};
 use crate::flow::record::EndReason;
+use crate::flow::table::Handle;
 use crate::host::gauge::Gauge;
 use crate::host::rare::Rare;
 use crate::host::window::Counter;
 use crate::limits::{
-    IDLE_AFTER_SECS, LINGER_SECS, SCORE_BATCH, SESSION_SILENCE_SECS, SYN_TIMEOUT_SECS, VECTOR_EVERY_SECS,
+    IDLE_AFTER_SECS, LINGER_SECS, SESSION_SILENCE_SECS, SYN_TIMEOUT_SECS, VECTOR_EVERY_SECS,
 };
 use crate::mqtt::conformance::Found;
 use crate::time::Timestamp;
@@ -59,6 +60,7 @@ impl<S: Scorer> Engine<'_, S> {
             // Silence, or the clock was set: whatever still lived is over.
             self.stats.time_jumps += 1;
             self.end_all(EndReason::Idle, now, sink);
+            self.score_all(now, sink);
             self.knowledge.close_all_incidents(now, sink);
             self.second = target;
             self.connection_due.start(target);
@@ -68,7 +70,7 @@ impl<S: Scorer> Engine<'_, S> {
 
     /// The next second at whose end there may be something to do.
     fn quiet_until(&self) -> u64 {
-        if !self.exchanges.is_empty() || !self.knowledge.incidents.is_empty() {
+        if !self.exchanges.is_empty() || !self.knowledge.incidents.is_empty() || !self.scoring.is_empty() {
             return self.second;
         }
         self.connection_due.nothing_before().min(self.knowledge.host_due.nothing_before())
@@ -78,9 +80,11 @@ impl<S: Scorer> Engine<'_, S> {
     pub(super) fn end_second<K: Sink>(&mut self, sink: &mut K) {
         let second = self.second;
         let end = Timestamp::from_secs(second + 1);
+        self.scoring.ask_wishes(&self.scorer);
         self.visit_connections(second, end, sink);
         self.visit_exchanges(second, end, sink);
         self.visit_hosts(second, end, sink);
+        self.score_all(end, sink);
         self.knowledge.close_quiet_incidents(end, sink);
     }
 
@@ -132,13 +136,25 @@ impl<S: Scorer> Engine<'_, S> {
                             &vector,
                         );
                     }
+                    let host = connection.ends.host;
+                    if !connection.ours && self.admits(Subject::Connection, host, end) {
+                        self.offer_connection(handle, host, end, sink);
+                    }
                 }
             }
         }
     }
 
+    /// Hands a connection that lives to the models.
+    fn offer_connection<K: Sink>(&mut self, handle: Handle, host: Handle, now: Timestamp, sink: &mut K) {
+        if let Some((_, connection)) = self.connections.at(handle) {
+            let row = vector(connection, now);
+            self.offer(Subject::Connection, &row, host, now, sink);
+        }
+    }
+
     fn visit_hosts<K: Sink>(&mut self, second: u64, end: Timestamp, sink: &mut K) {
-        let scores = self.wants(&HOST);
+        let scores = self.scoring.wants(Subject::Host);
         let mut from = 0;
         while let Some(index) = self.knowledge.host_due.next_due(from, second) {
             from = index + 1;
@@ -154,7 +170,6 @@ impl<S: Scorer> Engine<'_, S> {
             host.windows.advance(second);
             host.rares.advance(second);
             if host.is_quiet() && host.gauges.get(Gauge::Sessions) == 0 && host.gauges.get(Gauge::Idle) == 0 {
-                host.suspicion = None;
                 continue;
             }
             self.knowledge.host_due.set(index, second + 1);
@@ -167,17 +182,11 @@ impl<S: Scorer> Engine<'_, S> {
                 // after its end, which is no fresh evidence. What it holds open is judged every tenth second.
                 let holds = host.gauges.get(Gauge::Sessions) + host.gauges.get(Gauge::Idle) > 0;
                 if scores && (was_active || (holds && second.is_multiple_of(VECTOR_EVERY_SECS))) {
-                    if self.batch.is_full() {
-                        self.score(end, sink);
-                    }
-                    // Room was made.
-                    let _ = self.batch.push(vector);
-                    let _ = self.batch_hosts.push(index);
+                    self.offer(Subject::Host, &vector, handle, end, sink);
                 }
             }
             self.ask_state_rules(index, second, end, was_active, sink);
         }
-        self.score(end, sink);
     }
 
     /// Rules about how things stand rather than about what just happened.
@@ -212,23 +221,6 @@ impl<S: Scorer> Engine<'_, S> {
         if connects_now && let Some(finding) = rules::connect_flood(host, second, &thresholds) {
             self.knowledge.report_finding(finding, address, handle, end, sink);
         }
-    }
-
-    fn score<K: Sink>(&mut self, end: Timestamp, sink: &mut K) {
-        if self.batch.is_empty() {
-            return;
-        }
-        let mut verdicts = [Verdict::default(); SCORE_BATCH];
-        let verdicts = verdicts.get_mut(..self.batch.len()).unwrap_or_default();
-        self.scorer.score(&self.batch, verdicts);
-        self.stats.scored += self.batch.len() as u64;
-        for (verdict, index) in verdicts.iter().zip(&self.batch_hosts) {
-            if let Some(handle) = self.knowledge.hosts.handle_at(*index) {
-                self.knowledge.report_verdict(*verdict, handle, end, sink);
-            }
-        }
-        self.batch_hosts.clear();
-        self.batch.clear();
     }
 
     /// Ends every connection and every exchange of datagrams.

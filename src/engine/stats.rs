@@ -54,10 +54,12 @@ pub struct Stats {
     pub datagrams: DatagramStats,
     /// What carried MQTT.
     pub carriers: CarrierStats,
-    /// Feature vectors scored by the model.
+    /// Feature vectors scored, once for each model.
     pub scored: u64,
     /// Of these, vectors of which the model said nothing: see [`Scorer::unscored`](crate::detect::scorer::Scorer::unscored).
     pub unscored: u64,
+    /// Vectors of connections and packets that were not scored, as there were too many in their second.
+    pub rows_passed_over: u64,
     /// Alerts given out.
     pub alerts: u64,
     /// Incidents open now.

@@ -13,10 +13,12 @@ use core::hash::{Hash, Hasher};
 
 use crate::decode::Address;
 use crate::detect::class::Class;
+use crate::detect::vote::Ballot;
 use crate::features::FeatureVector;
 use crate::features::schema::{HOST_SOURCES, HostSource};
 use crate::flow::key::Socket;
 use crate::flow::table::{Handle, Worth};
+use crate::limits::{MODELS, SCORED_OF_HOST};
 use crate::mqtt::version::Version;
 use crate::mqtt::violation::Violations;
 use gauge::{Gauge, Gauges};
@@ -36,6 +38,30 @@ impl Hash for HostKey {
 
 /// No incident.
 pub const NO_INCIDENT: u8 = u8::MAX;
+
+/// How many rows about a host's connections and packets were scored in one second.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ScoredRows {
+    second: u64,
+    rows: [u8; 2],
+}
+
+impl ScoredRows {
+    /// None.
+    pub const NONE: Self = Self { second: 0, rows: [0; 2] };
+
+    /// Whether one more may be scored in `second`, of the kind at `place`; it is counted if so.
+    pub fn admits(&mut self, place: usize, second: u64) -> bool {
+        if self.second != second {
+            *self = Self { second, rows: [0; 2] };
+        }
+        let Some(rows) = self.rows.get_mut(place).filter(|rows| **rows < SCORED_OF_HOST) else {
+            return false;
+        };
+        *rows += 1;
+        true
+    }
+}
 
 /// One source host.
 #[derive(Clone, Debug)]
@@ -68,8 +94,10 @@ pub struct Host {
     /// Lengths, modulo 64, of the records that held a CONNECT in encrypted connections that ended like a refused login, as
     /// a bit set; since the host was last quiet for a minute.
     pub connect_sizes: u64,
-    /// The model's latest class and for how many seconds in a row it has said so.
-    pub suspicion: Option<(Class, u8)>,
+    /// What the models said of it lately, by the model's place.
+    pub ballots: [Ballot; MODELS],
+    /// Its rows scored in one second.
+    pub scored: ScoredRows,
 }
 
 impl Host {
@@ -89,7 +117,8 @@ impl Host {
         violation_kinds: Violations::NONE,
         violation_version: Version::Unknown,
         connect_sizes: 0,
-        suspicion: None,
+        ballots: [Ballot::EMPTY; MODELS],
+        scored: ScoredRows::NONE,
     };
 
     /// Brings the windows up to `second`.

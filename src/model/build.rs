@@ -2,37 +2,37 @@
 //!
 //! The steps become tract's typed operators directly: no ONNX importer and no shape inference runs on
 //! what a file says, and the linker drops both.
-//!
-//! The last step, `Softmax`, is left to [`softmax`]: tract's kernel works along memory alignment, so that the
-//! last bits of a row's result would depend on its place in the batch.
+//! Float layers, decision trees and the error of an autoencoder are operators of our own: [`RowOp`].
 
 use std::sync::Arc;
 
 #[allow(clippy::wildcard_imports, reason = "tract's prelude for builders of operators")]
 use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::knobs;
+use tract_onnx::tract_core::ops::array::TypedConcat;
 use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, PaddingSpec, PoolSpec};
 use tract_onnx::tract_core::ops::math;
 use tract_onnx::tract_core::ops::nn::DataFormat;
 use tract_onnx::tract_core::ops::quant::{DequantizeLinearF32, quantize_linear_i8};
 
 use super::chain::{Chain, Layer, Step};
+use super::ops::RowOp;
 
 /// An executable plan for batches of any number of rows.
 pub(super) type Plan = Arc<TypedRunnableModel>;
 
-/// Builds and optimises the plan of `chain`, from float `[N, width]` to the float logits `[N, classes]`.
+/// Builds and optimises the plan of `chain`, from float `[N, width]` to float `[N, columns]`.
 pub(super) fn plan(chain: &Chain) -> TractResult<Plan> {
     leave_amx_out()?;
     let mut model = TypedModel::default();
     let rows = model.symbols.sym("N").to_dim();
-    let mut wire = model.add_source("X", f32::fact(tvec![rows, chain.width.to_dim()]))?;
-    // The validator lets nothing follow Softmax.
-    let steps = chain.steps.iter().take_while(|step| **step != Step::Softmax);
-    for (index, step) in steps.enumerate() {
-        wire = add(&mut model, &format!("step{index}"), step, wire)?;
+    let mut wires = vec![model.add_source("X", f32::fact(tvec![rows, chain.width.to_dim()]))?];
+    for (index, step) in chain.steps.iter().enumerate() {
+        let wire = add(&mut model, &format!("step{index}"), step, &wires)?;
+        wires.push(wire);
     }
-    model.select_output_outlets(&[wire])?;
+    let last = wires.last().context("X is always there")?;
+    model.select_output_outlets(&[*last])?;
     model.into_optimized()?.into_runnable()
 }
 
@@ -48,21 +48,9 @@ fn leave_amx_out() -> TractResult<()> {
     Ok(())
 }
 
-/// Turns the logits of one row into probabilities, in place.
-pub(super) fn softmax(row: &mut [f32]) {
-    let greatest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0;
-    for value in row.iter_mut() {
-        *value = (*value - greatest).exp();
-        sum += *value;
-    }
-    for value in row {
-        *value /= sum;
-    }
-}
-
-/// Appends one step and returns its output.
-fn add(model: &mut TypedModel, name: &str, step: &Step, wire: OutletId) -> TractResult<OutletId> {
+/// Appends one step to those that made `wires`, and returns its output.
+fn add(model: &mut TypedModel, name: &str, step: &Step, wires: &[OutletId]) -> TractResult<OutletId> {
+    let wire = *wires.last().context("X is always there")?;
     let outputs = match step {
         Step::Relu => binary(model, name, math::max(), wire, &[0.0])?,
         Step::Add(constants) => binary(model, name, math::add(), wire, constants)?,
@@ -84,7 +72,16 @@ fn add(model: &mut TypedModel, name: &str, step: &Step, wire: OutletId) -> Tract
             DequantizeLinearF32::new(from.scale, i32::from(from.zero_point)),
             &[wire],
         )?,
-        Step::Softmax => bail!("Softmax is not part of the plan"),
+        Step::Dense(layer) => model.wire_node(name, RowOp::Dense(Arc::clone(layer)), &[wire])?,
+        Step::Trees(trees) => model.wire_node(name, RowOp::Trees(Arc::clone(trees)), &[wire])?,
+        Step::Squares => {
+            let squares = model.wire_node(format!("{name}.squares"), math::mul(), &[wire, wire])?;
+            model.wire_node(name, TypedConcat::new(1), &[wire, squares[0]])?
+        }
+        Step::Error { since } => {
+            let before = *wires.get(*since).context("the validator found it")?;
+            model.wire_node(name, RowOp::Error, &[wire, before])?
+        }
     };
     outputs.first().copied().context("every step has one output")
 }
@@ -129,16 +126,4 @@ fn conv(model: &mut TypedModel, name: &str, layer: &Layer, wire: OutletId) -> Tr
         output_channels: layer.outputs,
     };
     model.wire_node(name, Conv::new(pool, KernelFormat::OIHW, 1, Some(i8::datum_type())), &inputs)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn softmax_adds_up_to_one_and_survives_large_logits() {
-        let mut row = [1000.0, 1000.0, -1000.0];
-        softmax(&mut row);
-        assert_eq!(row.map(f32::to_bits), [0.5f32, 0.5, 0.0].map(f32::to_bits));
-    }
 }

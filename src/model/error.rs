@@ -5,8 +5,10 @@ use std::io;
 use std::path::PathBuf;
 
 use super::MAX_FILE_BYTES;
-use super::validate::{MAX_NODES, MAX_WIDTH, OPERATORS, OPSETS};
+use super::trees::TreeFault;
+use super::validate::{MAX_NODES, MAX_WIDTH, ML_OPSETS, OPERATORS, OPSETS};
 use super::wire::WireFault;
+use crate::limits::MODELS;
 
 /// A model file that is not served.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,12 @@ pub enum Fault {
     /// Above [`MAX_FILE_BYTES`].
     #[error("has {0} octets, at most {MAX_FILE_BYTES} are accepted")]
     TooLarge(u64),
+    /// There are as many as can be asked.
+    #[error("is one too many: at most {MODELS} models are asked at once")]
+    TooMany,
+    /// Alerts could not tell the two apart.
+    #[error("has the name of another: {0}")]
+    Twice(String),
     /// The file is empty.
     #[error("is empty")]
     Empty,
@@ -78,13 +86,14 @@ impl Fault {
         match self {
             Self::Read(_) | Self::NotAFile => "check the path and its permissions, or run without a model",
             Self::TooLarge(_) | Self::Empty | Self::Wire(_) | Self::Decode(_) => {
-                "the file is damaged or not made for Picket: copy it again, or export it with models/train/train.py"
+                "the file is damaged or not made for Picket: copy it again, or export it with models/train/make_model.sh"
             }
+            Self::TooMany | Self::Twice(_) => "name it once, and no more than are needed",
             Self::Metadata(MetadataFault::SchemaHash { .. } | MetadataFault::UnknownSchema(_)) => {
                 "train a model on the columns of this version: models/train/make_model.sh"
             }
             Self::Metadata(_) | Self::Refused(_) => {
-                "export it with models/train/train.py, which writes only what Picket accepts"
+                "export it with models/train/make_model.sh, which writes only what Picket accepts"
             }
             Self::Build(_) | Self::Panicked => {
                 "use the model shipped with Picket and report this file as a defect"
@@ -137,13 +146,17 @@ pub enum MetadataFault {
     /// A class that is listed twice.
     #[error("class {0} is listed twice")]
     ClassTwice(Quoted),
-    /// A threshold beyond 0 to 1.
-    #[error("the threshold of {class} is {value}, not between 0 and 1")]
+    /// A threshold that no output reaches, or all do.
+    #[error("the threshold of {class} is {value}, not between {least} and {greatest}")]
     Threshold {
         /// The class.
         class: &'static str,
         /// The value.
         value: f32,
+        /// The least it may be.
+        least: f32,
+        /// The greatest it may be.
+        greatest: f32,
     },
     /// The thresholds do not name the hostile classes in their order.
     #[error("the thresholds must be of {wanted} in this order, and name {found}")]
@@ -200,6 +213,9 @@ pub enum GraphFault {
     /// Not exactly one import of the default operator set in the range.
     #[error("the model must import the operator set of ONNX once, version {} to {}", OPSETS.start(), OPSETS.end())]
     OperatorSet,
+    /// Trees without exactly one import of their operator set in the range, or an import without trees.
+    #[error("the operator set ai.onnx.ml must be imported once, version {} to {}, where there are trees, and nowhere else", ML_OPSETS.start(), ML_OPSETS.end())]
+    TreeOperatorSet,
     /// An intermediate representation from before initialisers were no inputs.
     #[error("IR version {0} is not accepted, only 4 to 13")]
     IrVersion(i64),
@@ -238,19 +254,24 @@ pub enum GraphFault {
         columns: usize,
     },
     /// The last node does not make the output.
-    #[error("nothing makes the output \"probs\": the last node makes {0}")]
+    #[error("nothing makes the output: the last node makes {0}")]
     OutputUnmade(Quoted),
-    /// The output has another number of columns than the metadata have classes.
-    #[error("the graph ends with {found} columns for {wanted} classes")]
-    Classes {
-        /// Classes of the metadata.
+    /// The output has another number of columns than the metadata ask for.
+    #[error("the graph ends with {found} columns instead of {wanted}")]
+    Columns {
+        /// Columns that the metadata ask for.
         wanted: usize,
         /// Columns of the last node.
         found: usize,
     },
-    /// The last node is no `Softmax`.
-    #[error("the graph does not end with Softmax, so its output is no probability")]
-    NoSoftmax,
+    /// The output of a classifier is no probability.
+    #[error(
+        "the graph does not end with Softmax or with trees whose leaves add up to at most one, so its output is no probability"
+    )]
+    NoProbability,
+    /// The output of an anomaly model is no score.
+    #[error("the graph does not end with the mean squared error or with Exp, so its output is no score")]
+    NoScore,
 }
 
 /// What is wrong with a node.
@@ -270,9 +291,31 @@ pub enum NodeFault {
         /// How many it has.
         found: usize,
     },
-    /// Not exactly one output with a name.
-    #[error("{0} outputs instead of one")]
-    Outputs(usize),
+    /// Wrong number of outputs, or one without a name.
+    #[error("{found} outputs with names instead of {wanted}")]
+    Outputs {
+        /// How many it must have.
+        wanted: usize,
+        /// How many it has.
+        found: usize,
+    },
+    /// Another operator in the middle of a pattern.
+    #[error("the nodes before it ask for {0} here")]
+    Pattern(&'static str),
+    /// A part of a pattern that has no beginning.
+    #[error("it is accepted only after its square or difference: see docs/models.md")]
+    Alone,
+    /// A difference of values of different width.
+    #[error("it compares {wanted} columns with {found}")]
+    Compared {
+        /// Columns that come in.
+        wanted: usize,
+        /// Columns of the earlier value.
+        found: usize,
+    },
+    /// Trees that could not be walked, or not safely.
+    #[error("{0}")]
+    Trees(#[from] TreeFault),
     /// The output's name is taken.
     #[error("its output {0} exists already")]
     OutputTwice(Quoted),
@@ -367,9 +410,9 @@ pub enum NodeFault {
     /// A layer wider than any of ours.
     #[error("a layer of {0} columns, at most {MAX_WIDTH} are accepted")]
     Wide(usize),
-    /// Something follows the probabilities.
-    #[error("nothing may follow Softmax")]
-    AfterSoftmax,
+    /// Something follows the probabilities or the score.
+    #[error("nothing may follow what is a probability or a score")]
+    AfterEnd,
 }
 
 /// What is wrong with an initialiser.

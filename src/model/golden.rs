@@ -31,7 +31,7 @@ pub struct Golden {
 pub struct GoldenRow {
     /// The columns, in the order of the schema.
     pub x: Vec<f32>,
-    /// The probabilities, `benign` first.
+    /// The probabilities, `benign` first; of an anomaly model its score.
     pub probs: Vec<f32>,
 }
 
@@ -114,13 +114,13 @@ pub fn self_test(scorer: &mut OnnxScorer, golden: &Golden) -> Result<Confirmed, 
     if found != wanted {
         return Err(GoldenFault::Model { wanted, found });
     }
-    let (width, classes) = (info.schema.width(), 1 + info.reported.len());
+    let (width, columns) = (info.schema.width(), scorer.columns());
     if golden.rows.is_empty() {
         return Err(GoldenFault::Shape(0));
     }
     let mut greatest_difference = 0f32;
     for (index, row) in golden.rows.iter().enumerate() {
-        if row.x.len() != width || width > MAX_FEATURES || row.probs.len() != classes {
+        if row.x.len() != width || width > MAX_FEATURES || row.probs.len() != columns {
             return Err(GoldenFault::Shape(index));
         }
         let mut vector = FeatureVector::ZERO;

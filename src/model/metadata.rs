@@ -8,20 +8,28 @@
 //! | `picket.training` | one line on data and method |
 //! | `picket.schema` | such as `picket-host/1` |
 //! | `picket.schema_hash` | 16 hexadecimal digits, see [`Schema::hash`] |
-//! | `picket.classes` | `benign,` then names of [`Class`], in the order of the output's columns |
-//! | `picket.thresholds` | `class=probability,...` for every class but `benign`, in the same order |
-//! | `picket.novelty` | optional, see [`Novelty`]: `factor=F columns=C bounds=B1,B2,...` |
+//! | `picket.kind` | `classifier`, also when it is missing, or `anomaly`; see [`Kind`] |
+//! | `picket.classes` | `benign,` then names of [`Class`], in the order of the output's columns; of an anomaly model `benign,anomaly` |
+//! | `picket.thresholds` | `class=value,...` for every class but `benign`, in the same order: a probability, or a score |
+//! | `picket.vote` | `K/N`, see [`Vote`]; `2/2` when it is missing |
+//! | `picket.sure` | optional, `class=value,...`: one row from this value on counts as K rows |
+//! | `picket.novelty` | `factor=F columns=C bounds=B1,B2,...`, see [`Novelty`] |
 //!
-//! Other keys that begin with `picket.` are refused, others are ignored.
+//! Other keys that begin with `picket.` are refused, others are ignored. `docs/models.md` says the same at length.
+
+use std::ops::RangeInclusive;
 
 use tract_onnx::pb::StringStringEntryProto;
 
 use super::error::{MetadataFault, Quoted};
+use super::novelty::{self, Novelty};
 use crate::detect::class::Class;
+use crate::detect::vote::Vote;
+use crate::features::connection::CONNECTION;
 use crate::features::schema::{HOST, HOST_V1, Schema};
 
-/// The schemas that this version computes.
-pub const SCHEMAS: &[&Schema] = &[&HOST, &HOST_V1];
+/// The schemas whose rows can be scored.
+pub const SCHEMAS: &[&Schema] = &[&HOST, &HOST_V1, &CONNECTION];
 
 const NAME: &str = "picket.name";
 const VERSION: &str = "picket.version";
@@ -29,39 +37,53 @@ const CREATED: &str = "picket.created";
 const TRAINING: &str = "picket.training";
 const SCHEMA: &str = "picket.schema";
 const SCHEMA_HASH: &str = "picket.schema_hash";
+const KIND: &str = "picket.kind";
 const CLASSES: &str = "picket.classes";
 const THRESHOLDS: &str = "picket.thresholds";
-const NOVELTY: &str = "picket.novelty";
-const KEYS: [&str; 9] = [NAME, VERSION, CREATED, TRAINING, SCHEMA, SCHEMA_HASH, CLASSES, THRESHOLDS, NOVELTY];
+const VOTE: &str = "picket.vote";
+const SURE: &str = "picket.sure";
+pub(super) const NOVELTY: &str = "picket.novelty";
+const OPTIONAL: [&str; 3] = [KIND, VOTE, SURE];
+const REQUIRED: [&str; 9] =
+    [NAME, VERSION, CREATED, TRAINING, SCHEMA, SCHEMA_HASH, CLASSES, THRESHOLDS, NOVELTY];
 
-/// A class that the model can report, and from which probability on it does.
+/// What a model's output is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// `probs`: a probability for each class, `benign` first.
+    Classifier,
+    /// `score`: one number, the greater the stranger the row.
+    Anomaly,
+}
+
+impl Kind {
+    /// The name used in metadata.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Classifier => "classifier",
+            Self::Anomaly => "anomaly",
+        }
+    }
+
+    /// What a threshold may be: a probability, or a score.
+    const fn threshold(self) -> RangeInclusive<f32> {
+        match self {
+            Self::Classifier => 0.0..=1.0,
+            Self::Anomaly => 1e-9..=1e9,
+        }
+    }
+}
+
+/// A class that the model can report, and from which output on it does.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Reported {
     /// The class.
     pub class: Class,
-    /// Least probability, 0 to 1.
+    /// Least probability, 0 to 1; of an anomaly model the least score.
     pub threshold: f32,
-}
-
-/// When a row is too far from the training data to be judged: more than `columns` of its values exceed
-/// `factor` times the bound of their column. Bounds are one or the greatest value seen in training.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Novelty {
-    /// How far beyond its bound a value must lie to count.
-    pub factor: f32,
-    /// How many such columns a row may have.
-    pub columns: usize,
-    /// One for each column.
-    pub bounds: Vec<f32>,
-}
-
-impl Novelty {
-    /// Whether the model abstains from `row`.
-    #[must_use]
-    pub fn is_novel(&self, row: &[f32]) -> bool {
-        let beyond = row.iter().zip(&self.bounds).filter(|(value, bound)| **value > self.factor * **bound);
-        beyond.count() > self.columns
-    }
+    /// From here on one row decides; infinite for never.
+    pub sure: f32,
 }
 
 /// The metadata of a model, checked.
@@ -77,10 +99,15 @@ pub struct Metadata {
     pub training: String,
     /// The columns it takes.
     pub schema: &'static Schema,
-    /// The hostile classes in the order of the output's columns, of which column 0 is `benign`.
+    /// What its output is.
+    pub kind: Kind,
+    /// The hostile classes in the order of the output's columns, of which column 0 is `benign`; of an anomaly model
+    /// the one class whose score is the only column.
     pub reported: Vec<Reported>,
+    /// How many rows of a host must agree.
+    pub vote: Vote,
     /// When to abstain.
-    pub novelty: Option<Novelty>,
+    pub novelty: Novelty,
 }
 
 impl Metadata {
@@ -104,24 +131,34 @@ impl Metadata {
         let training = entries.form(TRAINING, "one line of 1 to 1024 printable characters", |text| {
             (1..=1024).contains(&text.len()) && !text.chars().any(char::is_control)
         })?;
-        let classes = read_classes(entries.get(CLASSES)?)?;
-        let reported = read_thresholds(entries.get(THRESHOLDS)?, &classes)?;
-        let novelty = entries.find(NOVELTY).map(|text| read_novelty(text, schema.width())).transpose()?;
+        let kind = read_kind(entries.find(KIND))?;
+        let classes = read_classes(entries.get(CLASSES)?, kind)?;
+        let mut reported = read_thresholds(entries.get(THRESHOLDS)?, &classes, kind)?;
+        if let Some(text) = entries.find(SURE) {
+            read_sure(text, &mut reported, kind)?;
+        }
+        let vote = entries.find(VOTE).map_or(Ok(Vote::DEFAULT), read_vote)?;
+        let novelty = novelty::read(entries.get(NOVELTY)?, schema.width())?;
         Ok(Self {
             name: name.into(),
             version: version.into(),
             created: created.into(),
             training: training.into(),
             schema,
+            kind,
             reported,
+            vote,
             novelty,
         })
     }
 
-    /// Columns of the output: the hostile classes and `benign`.
+    /// Columns of the output: the hostile classes and `benign`, or the one score.
     #[must_use]
-    pub const fn classes(&self) -> usize {
-        1 + self.reported.len()
+    pub const fn columns(&self) -> usize {
+        match self.kind {
+            Kind::Classifier => 1 + self.reported.len(),
+            Kind::Anomaly => 1,
+        }
     }
 }
 
@@ -132,7 +169,7 @@ impl<'a> Entries<'a> {
     fn new(entries: &'a [StringStringEntryProto]) -> Result<Self, MetadataFault> {
         let mut ours: Vec<(&str, &str)> = Vec::new();
         for entry in entries.iter().filter(|entry| entry.key.starts_with("picket.")) {
-            if !KEYS.contains(&entry.key.as_str()) {
+            if !REQUIRED.iter().chain(&OPTIONAL).any(|key| *key == entry.key) {
                 return Err(MetadataFault::UnknownKey(Quoted::new(&entry.key)));
             }
             if ours.iter().any(|(key, _)| *key == entry.key) {
@@ -183,8 +220,18 @@ fn read_schema(entries: &Entries<'_>) -> Result<&'static Schema, MetadataFault> 
     Ok(schema)
 }
 
+fn read_kind(text: Option<&str>) -> Result<Kind, MetadataFault> {
+    match text {
+        None | Some("classifier") => Ok(Kind::Classifier),
+        Some("anomaly") => Ok(Kind::Anomaly),
+        Some(other) => {
+            Err(MetadataFault::Form { key: KIND, value: Quoted::new(other), wanted: "classifier or anomaly" })
+        }
+    }
+}
+
 /// The hostile classes; `benign` must come first and is left out.
-fn read_classes(text: &str) -> Result<Vec<Class>, MetadataFault> {
+fn read_classes(text: &str, kind: Kind) -> Result<Vec<Class>, MetadataFault> {
     let mut names = text.split(',');
     let first = names.next().unwrap_or_default();
     if first != "benign" {
@@ -198,39 +245,39 @@ fn read_classes(text: &str) -> Result<Vec<Class>, MetadataFault> {
         }
         classes.push(class);
     }
-    if classes.is_empty() {
-        return Err(MetadataFault::Form {
-            key: CLASSES,
-            value: Quoted::new(text),
-            wanted: "benign and at least one class",
-        });
-    }
-    Ok(classes)
+    let wanted = match kind {
+        Kind::Classifier if classes.is_empty() => "benign and at least one class",
+        Kind::Anomaly if classes != [Class::Anomaly] => "benign,anomaly, as an anomaly model has it",
+        _ => return Ok(classes),
+    };
+    Err(MetadataFault::Form { key: CLASSES, value: Quoted::new(text), wanted })
 }
 
-/// `class=probability`, for each of `classes` in their order.
-fn read_thresholds(text: &str, classes: &[Class]) -> Result<Vec<Reported>, MetadataFault> {
+/// The value of `entry`, which must be `class=value` of this class and fit the kind.
+fn read_value(entry: &str, class: Class, key: &'static str, kind: Kind) -> Result<f32, MetadataFault> {
+    let value =
+        entry.split_once('=').filter(|(name, _)| *name == class.name()).map(|(_, value)| value).ok_or_else(
+            || MetadataFault::ThresholdOrder { wanted: class.name(), found: Quoted::new(entry) },
+        )?;
+    let value: f32 = value.parse().map_err(|_| MetadataFault::Form {
+        key,
+        value: Quoted::new(value),
+        wanted: "a number",
+    })?;
+    if kind.threshold().contains(&value) {
+        return Ok(value);
+    }
+    let (least, greatest) = kind.threshold().into_inner();
+    Err(MetadataFault::Threshold { class: class.name(), value, least, greatest })
+}
+
+/// `class=value`, for each of `classes` in their order.
+fn read_thresholds(text: &str, classes: &[Class], kind: Kind) -> Result<Vec<Reported>, MetadataFault> {
     let mut entries = text.split(',');
     let mut reported = Vec::with_capacity(classes.len());
     for &class in classes {
-        let entry = entries.next().unwrap_or_default();
-        let value = entry
-            .split_once('=')
-            .filter(|(name, _)| *name == class.name())
-            .map(|(_, value)| value)
-            .ok_or_else(|| MetadataFault::ThresholdOrder {
-            wanted: class.name(),
-            found: Quoted::new(entry),
-        })?;
-        let threshold: f32 = value.parse().map_err(|_| MetadataFault::Form {
-            key: THRESHOLDS,
-            value: Quoted::new(value),
-            wanted: "a number",
-        })?;
-        if !(0.0..=1.0).contains(&threshold) {
-            return Err(MetadataFault::Threshold { class: class.name(), value: threshold });
-        }
-        reported.push(Reported { class, threshold });
+        let threshold = read_value(entries.next().unwrap_or_default(), class, THRESHOLDS, kind)?;
+        reported.push(Reported { class, threshold, sure: f32::INFINITY });
     }
     if let Some(extra) = entries.next() {
         return Err(MetadataFault::ThresholdOrder { wanted: "no further class", found: Quoted::new(extra) });
@@ -238,39 +285,39 @@ fn read_thresholds(text: &str, classes: &[Class]) -> Result<Vec<Reported>, Metad
     Ok(reported)
 }
 
-/// `factor=F columns=C bounds=B1,B2,...`.
-fn read_novelty(text: &str, width: usize) -> Result<Novelty, MetadataFault> {
-    let fault = |part: &str, wanted| MetadataFault::Form { key: NOVELTY, value: Quoted::new(part), wanted };
-    let parts: Vec<&str> = text.split(' ').collect();
-    let &[factor, columns, bounds] = parts.as_slice() else {
-        return Err(fault(text, "factor=F columns=C bounds=B1,B2,..."));
-    };
-    let factor = factor
-        .strip_prefix("factor=")
-        .and_then(|value| value.parse().ok())
-        .filter(|factor: &f32| (1.0..=1e6).contains(factor))
-        .ok_or_else(|| fault(factor, "factor= and a number from 1 to 1e6"))?;
-    let columns = columns
-        .strip_prefix("columns=")
-        .and_then(|value| value.parse().ok())
-        .filter(|columns| *columns < width)
-        .ok_or_else(|| fault(columns, "columns= and a number below the width of the schema"))?;
-    let list =
-        bounds.strip_prefix("bounds=").ok_or_else(|| fault(bounds, "bounds= and a list of numbers"))?;
-    let bounds: Vec<f32> = list
-        .split(',')
-        .map(|bound| {
-            bound
-                .parse()
-                .ok()
-                .filter(|bound: &f32| (0.0..=1e12).contains(bound))
-                .ok_or_else(|| fault(bound, "a bound from 0 to 1e12"))
-        })
-        .collect::<Result<_, _>>()?;
-    if bounds.len() != width {
-        return Err(MetadataFault::NoveltyWidth { wanted: width, found: bounds.len() });
+/// `class=value`, for some of the classes in any order.
+fn read_sure(text: &str, reported: &mut [Reported], kind: Kind) -> Result<(), MetadataFault> {
+    for entry in text.split(',') {
+        let name = entry.split_once('=').map_or(entry, |(name, _)| name);
+        let place = reported
+            .iter_mut()
+            .find(|reported| reported.class.name() == name)
+            .ok_or_else(|| MetadataFault::UnknownClass(Quoted::new(name)))?;
+        if place.sure.is_finite() {
+            return Err(MetadataFault::ClassTwice(Quoted::new(name)));
+        }
+        let sure = read_value(entry, place.class, SURE, kind)?;
+        if sure < place.threshold {
+            return Err(MetadataFault::Form {
+                key: SURE,
+                value: Quoted::new(entry),
+                wanted: "at or above the threshold of its class",
+            });
+        }
+        place.sure = sure;
     }
-    Ok(Novelty { factor, columns, bounds })
+    Ok(())
+}
+
+/// `K/N`.
+fn read_vote(text: &str) -> Result<Vote, MetadataFault> {
+    text.split_once('/')
+        .and_then(|(needed, of)| Vote::new(needed.parse().ok()?, of.parse().ok()?))
+        .ok_or_else(|| MetadataFault::Form {
+            key: VOTE,
+            value: Quoted::new(text),
+            wanted: "K/N with 1 <= K <= N <= 16",
+        })
 }
 
 #[cfg(test)]
@@ -287,6 +334,7 @@ mod tests {
             (SCHEMA_HASH, &HOST.hash().to_string()),
             (CLASSES, "benign,tcp_scan,mqtt_slow_dos"),
             (THRESHOLDS, "tcp_scan=0.5,mqtt_slow_dos=0.75"),
+            (NOVELTY, &format!("factor=10 columns=2 bounds={}", vec!["2"; HOST.width()].join(","))),
         ]
         .iter()
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
@@ -307,14 +355,14 @@ mod tests {
         let metadata = Metadata::read(&entries(|_| {})).unwrap();
         assert_eq!(metadata.name, "test");
         assert_eq!(metadata.schema.name, HOST.name);
-        assert_eq!(metadata.classes(), 3);
-        assert_eq!(metadata.reported[1], Reported { class: Class::MqttSlowDos, threshold: 0.75 });
-        assert_eq!(metadata.novelty, None);
+        assert_eq!((metadata.kind, metadata.columns(), metadata.vote), (Kind::Classifier, 3, Vote::DEFAULT));
+        let slow_dos = Reported { class: Class::MqttSlowDos, threshold: 0.75, sure: f32::INFINITY };
+        assert_eq!(metadata.reported[1], slow_dos);
     }
 
     #[test]
-    fn every_key_is_required() {
-        for key in KEYS.iter().filter(|key| **key != NOVELTY) {
+    fn every_key_but_those_with_a_default_is_required() {
+        for key in &REQUIRED {
             let fault =
                 Metadata::read(&entries(|pairs| pairs.retain(|(known, _)| known != key))).unwrap_err();
             assert_eq!(fault, MetadataFault::Missing(key));
@@ -344,20 +392,49 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_novel_by_the_number_of_columns_beyond_their_bounds() {
-        let bounds = vec!["2"; HOST.width()].join(",");
-        let novelty =
-            with(NOVELTY, &format!("factor=10 columns=2 bounds={bounds}")).unwrap().novelty.unwrap();
-        let mut row = vec![20.0; HOST.width()];
-        assert!(!novelty.is_novel(&row));
-        row[..2].fill(21.0);
-        assert!(!novelty.is_novel(&row));
-        row[2] = 21.0;
-        assert!(novelty.is_novel(&row));
+    fn votes_have_room_and_sense() {
+        assert_eq!(with(VOTE, "3/5").unwrap().vote, Vote::new(3, 5).unwrap());
+        for text in ["0/1", "3/2", "1/17", "2", "2/2/2", "-1/2", "a/b", "", "256/256"] {
+            assert!(matches!(with(VOTE, text), Err(MetadataFault::Form { key: VOTE, .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_sure_is_at_least_likely() {
+        let reported = with(SURE, "mqtt_slow_dos=0.9").unwrap().reported;
+        assert!(reported[0].sure.is_infinite());
+        assert_eq!(reported[1].sure.to_bits(), 0.9f32.to_bits());
+        assert!(matches!(with(SURE, "mqtt_slow_dos=0.7"), Err(MetadataFault::Form { .. })));
+        assert!(matches!(with(SURE, "mqtt_slow_dos=1.1"), Err(MetadataFault::Threshold { .. })));
+        assert!(matches!(with(SURE, "arp_spoof=0.9"), Err(MetadataFault::UnknownClass(_))));
+        assert!(matches!(with(SURE, "tcp_scan=0.9,tcp_scan=0.9"), Err(MetadataFault::ClassTwice(_))));
+        assert!(matches!(with(SURE, ""), Err(MetadataFault::UnknownClass(_))));
+    }
+
+    #[test]
+    fn an_anomaly_model_has_one_class_and_a_score() {
+        let with = |kind: &str, classes: &str, thresholds: &str| {
+            Metadata::read(&entries(|pairs| {
+                pairs.retain(|(known, _)| ![CLASSES, THRESHOLDS].contains(&known.as_str()));
+                for (key, value) in [(KIND, kind), (CLASSES, classes), (THRESHOLDS, thresholds)] {
+                    pairs.push((key.into(), value.into()));
+                }
+            }))
+        };
+        let anomaly = with("anomaly", "benign,anomaly", "anomaly=3.5").unwrap();
+        assert_eq!((anomaly.kind, anomaly.columns()), (Kind::Anomaly, 1));
         assert!(matches!(
-            with(NOVELTY, "factor=10 columns=2 bounds=1,2"),
-            Err(MetadataFault::NoveltyWidth { .. })
+            with("anomaly", "benign,tcp_scan", "tcp_scan=3.5"),
+            Err(MetadataFault::Form { .. })
         ));
-        assert!(matches!(with(NOVELTY, "factor=0 columns=2 bounds=1"), Err(MetadataFault::Form { .. })));
+        assert!(matches!(
+            with("anomaly", "benign,anomaly", "anomaly=0"),
+            Err(MetadataFault::Threshold { .. })
+        ));
+        assert!(matches!(
+            with("classifier", "benign,anomaly", "anomaly=3.5"),
+            Err(MetadataFault::Threshold { .. })
+        ));
+        assert!(matches!(with("oracle", "benign,anomaly", "anomaly=1"), Err(MetadataFault::Form { .. })));
     }
 }

@@ -7,11 +7,15 @@
 //!    decoder can allocate no more than a small multiple of the file;
 //! 3. [`metadata`] reads name, version, classes, thresholds and the schema hash, and refuses a model that was
 //!    trained on other columns;
-//! 4. [`validate`] turns the graph into a [`chain::Chain`]: twelve operators, each with known shapes, types
-//!    and value ranges. What it does not know, it refuses;
-//! 5. [`build`] makes tract's plan from the chain, by tract's own typed operators. tract's ONNX importer, its
-//!    shape inference and its 150 other operators are never called, and so never linked;
-//! 6. [`onnx::OnnxScorer`] scores rows, each independent of the others of its batch.
+//! 4. [`validate`] turns the graph into a [`chain::Chain`]: seventeen operators, each with known shapes, types
+//!    and value ranges. What it does not know, it refuses. Decision trees become checked [`trees::Trees`];
+//! 5. [`build`] makes tract's plan from the chain, by tract's own typed operators and [`ops`]. tract's ONNX importer,
+//!    its shape inference and its 150 other operators are never called, and so never linked;
+//! 6. [`onnx::OnnxScorer`] scores rows, each independent of the others of its batch, and says nothing of rows that
+//!    are unlike all it was trained on ([`novelty`]);
+//! 7. [`set::ModelSet`] asks several models.
+//!
+//! `docs/models.md` says what a file must be.
 //!
 //! Building and every inference also run under `catch_unwind`.
 
@@ -21,17 +25,22 @@ pub mod error;
 pub mod golden;
 pub mod info;
 pub mod metadata;
+pub mod novelty;
 pub mod onnx;
+mod ops;
+pub mod set;
 mod tensor;
+pub mod trees;
 pub mod validate;
 pub mod wire;
 
 pub use error::{Fault, LoadError};
 pub use info::ModelInfo;
 pub use onnx::OnnxScorer;
+pub use set::ModelSet;
 
 /// Largest model file that is read, in octets.
 ///
-/// The default model has some 5 KiB. 1 MiB leaves room for hidden layers of 512 by 1024 weights, and bounds
-/// what a hostile file can cost: its octets a few times over, and [`wire::MAX_FIELDS`] decoded fields.
-pub const MAX_FILE_BYTES: usize = 1 << 20;
+/// The default model has some 5 KiB. 4 MiB leave room for [`trees::MAX_NODES`] nodes, which have some 30 octets each in the
+/// file, and bound what a hostile file can cost while it is loaded: its octets twice over, and [`wire::MAX_WORDS`].
+pub const MAX_FILE_BYTES: usize = 4 << 20;

@@ -10,14 +10,14 @@ use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::{Tensor, TractResult, TypedSimpleState, tvec};
 use tract_onnx::tract_core::internal::TractErrorContext as _;
 
-use super::chain::{Chain, Step};
+use super::chain::{Chain, Finish};
 use super::error::{Fault, LoadError};
 use super::info::ModelInfo;
-use super::metadata::Metadata;
+use super::metadata::{Kind, Metadata, Reported};
+use super::novelty::is_sound;
 use super::{MAX_FILE_BYTES, build, validate, wire};
-use crate::detect::scorer::{Scorer, Verdict};
+use crate::detect::scorer::{Served, Verdict};
 use crate::features::FeatureVector;
-use crate::features::schema::Schema;
 use crate::limits::SCORE_BATCH;
 
 /// What became of the rows, counted since the model was loaded.
@@ -25,18 +25,27 @@ use crate::limits::SCORE_BATCH;
 pub struct ScoreCounts {
     /// Rows that came in.
     pub rows: u64,
-    /// Of these, rows with a NaN or infinite value; not scored.
-    pub not_finite: u64,
+    /// Of these, rows with a value that no counter gives; not scored.
+    pub unsound: u64,
     /// Of these, rows too far from the training data; not scored.
     pub novel: u64,
     /// Of these, rows of a batch that tract could not score.
     pub failed: u64,
 }
 
+impl ScoreCounts {
+    /// Rows of which the model said nothing.
+    #[must_use]
+    pub const fn unscored(&self) -> u64 {
+        self.unsound + self.novel + self.failed
+    }
+}
+
 /// A loaded model.
 pub struct OnnxScorer {
     info: ModelInfo,
     metadata: Metadata,
+    finish: Finish,
     plan: build::Plan,
     state: TypedSimpleState,
     counts: ScoreCounts,
@@ -70,8 +79,8 @@ impl OnnxScorer {
             Failure::Error(text) => Fault::Build(text),
             Failure::Panic => Fault::Panicked,
         })?;
-        let info = ModelInfo::new(&metadata, bytes, weights(&chain));
-        Ok(Self { info, metadata, plan, state, counts: ScoreCounts::default() })
+        let info = ModelInfo::new(&metadata, bytes, chain.size());
+        Ok(Self { info, metadata, finish: chain.finish, plan, state, counts: ScoreCounts::default() })
     }
 
     /// What the model says of itself.
@@ -80,74 +89,112 @@ impl OnnxScorer {
         &self.info
     }
 
+    /// Columns of the output.
+    #[must_use]
+    pub const fn columns(&self) -> usize {
+        self.metadata.columns()
+    }
+
     /// What became of the rows so far.
     #[must_use]
     pub const fn counts(&self) -> ScoreCounts {
         self.counts
     }
 
-    /// The logits of `rows` rows, whose values, all finite, stand one after another: for each row `benign` first, then
-    /// the classes of [`ModelInfo::reported`].
-    fn logits(&mut self, values: &[f32], rows: usize) -> Option<Vec<f32>> {
+    /// What the engine has to know.
+    #[must_use]
+    pub const fn served(&self) -> Served {
+        Served { schema: self.metadata.schema, vote: self.metadata.vote }
+    }
+
+    /// What tract makes of `rows` rows, whose values stand one after another: [`Metadata::columns`] numbers for each row.
+    fn outputs(&mut self, values: &[f32], rows: usize) -> Option<Vec<f32>> {
         let width = self.metadata.schema.width();
         let state = &mut self.state;
         let outcome = guarded(|| {
             let input = Tensor::from_shape(&[rows, width], values)?;
             let output = state.run(tvec!(input.into()))?;
-            let logits = output.first().context("the plan has one output")?;
-            Ok(logits.try_as_plain_ram()?.as_slice::<f32>()?.to_vec())
+            let outputs = output.first().context("the plan has one output")?;
+            Ok(outputs.try_as_plain_ram()?.as_slice::<f32>()?.to_vec())
         });
-        let fits = |logits: &Vec<f32>| {
-            logits.len() == rows * self.metadata.classes() && logits.iter().all(|logit| logit.is_finite())
+        let fits = |outputs: &Vec<f32>| {
+            outputs.len() == rows * self.metadata.columns() && outputs.iter().all(|output| output.is_finite())
         };
-        let logits = outcome.ok().filter(fits);
-        if logits.is_none()
+        let outputs = outcome.ok().filter(fits);
+        if outputs.is_none()
             && let Ok(fresh) = guarded(|| self.plan.spawn())
         {
             // The old state failed half way and may hold anything.
             self.state = fresh;
         }
-        logits
+        outputs
     }
 
-    /// The probabilities of one row, or `None` when it is not finite or tract fails. For the self-test and
-    /// for diagnosis; [`Scorer::score`] is the way to score many.
+    /// The probabilities, or the score, of one row; `None` when a value is not finite or tract fails. For the self-test and
+    /// for diagnosis, also of rows that are not judged; [`OnnxScorer::score`] is the way to score many.
     pub fn explain(&mut self, row: &FeatureVector) -> Option<Vec<f32>> {
         let values = row.row(self.metadata.schema.width());
         let finite = values.iter().all(|value| value.is_finite());
-        let mut probabilities = finite.then(|| self.logits(values, 1)).flatten()?;
-        build::softmax(&mut probabilities);
-        Some(probabilities)
+        let mut outputs = finite.then(|| self.outputs(values, 1)).flatten()?;
+        self.finish.apply(&mut outputs);
+        Some(outputs)
     }
 
-    /// The most probable hostile class, when it reaches its threshold. Makes probabilities of the logits.
-    fn verdict(&self, logits: &mut [f32]) -> Verdict {
+    /// What the outputs of one row say. Finishes them.
+    fn verdict(&self, outputs: &mut [f32]) -> Verdict {
+        match self.metadata.kind {
+            Kind::Classifier => self.class_of(outputs),
+            Kind::Anomaly => {
+                self.finish.apply(outputs);
+                let score = outputs.first().copied().unwrap_or(f32::NAN);
+                let strange = self.metadata.reported.first().filter(|reported| score >= reported.threshold);
+                strange.map_or(Verdict::NOTHING, |reported| Verdict {
+                    confidence: 1.0 - reported.threshold / (2.0 * score),
+                    ..verdict_of(reported, score)
+                })
+            }
+        }
+    }
+
+    /// The most probable hostile class, when it reaches its threshold.
+    fn class_of(&self, outputs: &mut [f32]) -> Verdict {
         // Where benign is ahead every other class has at most one half: the usual case, and cheap to see.
         let benign_leads =
-            logits.split_first().is_some_and(|(benign, hostile)| hostile.iter().all(|h| h <= benign));
+            outputs.split_first().is_some_and(|(benign, hostile)| hostile.iter().all(|h| h <= benign));
         if benign_leads && self.metadata.reported.iter().all(|reported| reported.threshold > 0.5) {
-            return Verdict::default();
+            return Verdict::NOTHING;
         }
-        build::softmax(logits);
-        let probabilities = &*logits;
-        let hostile = probabilities.iter().skip(1).zip(&self.metadata.reported);
+        self.finish.apply(outputs);
+        let hostile = outputs.iter().skip(1).zip(&self.metadata.reported);
         hostile
             .filter(|(probability, reported)| **probability >= reported.threshold)
             .max_by(|(a, _), (b, _)| a.total_cmp(b))
-            .map(|(probability, reported)| Verdict { class: Some(reported.class), confidence: *probability })
-            .unwrap_or_default()
+            .map_or(Verdict::NOTHING, |(probability, reported)| Verdict {
+                // A sum over trees may end a rounding above one.
+                confidence: probability.min(1.0),
+                ..verdict_of(reported, *probability)
+            })
     }
 
-    /// Scores at most [`SCORE_BATCH`] rows.
+    /// Scores `rows` into `verdicts` (same length), at most [`SCORE_BATCH`] at a time. A verdict does not depend on the
+    /// other rows.
+    pub fn score(&mut self, rows: &[FeatureVector], verdicts: &mut [Verdict]) {
+        verdicts.fill(Verdict::ABSTAINED);
+        self.counts.rows += rows.len() as u64;
+        for (rows, verdicts) in rows.chunks(SCORE_BATCH).zip(verdicts.chunks_mut(SCORE_BATCH)) {
+            self.score_batch(rows, verdicts);
+        }
+    }
+
     fn score_batch(&mut self, rows: &[FeatureVector], verdicts: &mut [Verdict]) {
         let width = self.metadata.schema.width();
         let mut fit = Vec::with_capacity(rows.len() * width);
         let mut places = Vec::with_capacity(rows.len());
         for (place, row) in rows.iter().enumerate() {
             let values = row.row(width);
-            if !values.iter().all(|value| value.is_finite()) {
-                self.counts.not_finite += 1;
-            } else if self.metadata.novelty.as_ref().is_some_and(|novelty| novelty.is_novel(values)) {
+            if !values.iter().copied().all(is_sound) {
+                self.counts.unsound += 1;
+            } else if self.metadata.novelty.is_novel(values) {
                 self.counts.novel += 1;
             } else {
                 fit.extend_from_slice(values);
@@ -157,11 +204,11 @@ impl OnnxScorer {
         if places.is_empty() {
             return;
         }
-        let Some(mut logits) = self.logits(&fit, places.len()) else {
+        let Some(mut outputs) = self.outputs(&fit, places.len()) else {
             self.counts.failed += places.len() as u64;
             return;
         };
-        for (place, row) in places.into_iter().zip(logits.chunks_exact_mut(self.metadata.classes())) {
+        for (place, row) in places.into_iter().zip(outputs.chunks_exact_mut(self.metadata.columns())) {
             let verdict = self.verdict(row);
             if let Some(slot) = verdicts.get_mut(place) {
                 *slot = verdict;
@@ -170,21 +217,13 @@ impl OnnxScorer {
     }
 }
 
-impl Scorer for OnnxScorer {
-    fn schema(&self) -> Option<&'static Schema> {
-        Some(self.metadata.schema)
-    }
-
-    fn unscored(&self) -> u64 {
-        self.counts.not_finite + self.counts.novel + self.counts.failed
-    }
-
-    fn score(&mut self, rows: &[FeatureVector], verdicts: &mut [Verdict]) {
-        verdicts.fill(Verdict::default());
-        self.counts.rows += rows.len() as u64;
-        for (rows, verdicts) in rows.chunks(SCORE_BATCH).zip(verdicts.chunks_mut(SCORE_BATCH)) {
-            self.score_batch(rows, verdicts);
-        }
+/// That `output` reached the threshold of this class.
+fn verdict_of(reported: &Reported, output: f32) -> Verdict {
+    Verdict {
+        class: Some(reported.class),
+        confidence: output,
+        is_sure: output >= reported.sure,
+        abstains: false,
     }
 }
 
@@ -221,16 +260,8 @@ pub fn inspect(bytes: &[u8]) -> Result<(Metadata, Chain), Fault> {
     wire::check(bytes)?;
     let model = ModelProto::decode(bytes).map_err(|error| Fault::Decode(error.to_string()))?;
     let metadata = Metadata::read(&model.metadata_props)?;
-    let chain = validate::chain(&model, metadata.schema.width(), metadata.classes())?;
+    let chain = validate::chain(&model, metadata.schema.width(), metadata.kind, metadata.columns())?;
     Ok((metadata, chain))
-}
-
-fn weights(chain: &Chain) -> usize {
-    let layers = chain.steps.iter().filter_map(|step| match step {
-        Step::Layer(layer) => Some(layer.weights.len()),
-        _ => None,
-    });
-    layers.sum()
 }
 
 /// How tract can fail.

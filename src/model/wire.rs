@@ -6,14 +6,24 @@
 
 use std::fmt;
 
-/// Most fields of all messages together. An exported model of four layers has about 400.
+/// Most fields of all messages together, but for the values of lists. An exported model of four layers has about 400.
 pub const MAX_FIELDS: usize = 4096;
+/// Most memory that the values of lists may decode to, in words of eight octets: 24 MiB, for the largest forest.
+pub const MAX_WORDS: usize = 3 << 20;
+/// Words of a text in a list: its place, its own memory, and what the allocator adds.
+const TEXT_WORDS: usize = 8;
 
 /// What a field may hold.
 #[derive(Clone, Copy)]
 enum Kind {
-    /// A number, or numbers packed one after another.
+    /// A number.
     Number,
+    /// Whole numbers, each a field or packed one after another.
+    Integers,
+    /// Floats, each a field or packed one after another.
+    Floats,
+    /// Texts of at most this many octets, each a field.
+    Texts(usize),
     /// Text or octets of at most this many.
     Octets(usize),
     /// A message.
@@ -30,6 +40,8 @@ struct Message {
 
 /// Longest name of a node or tensor.
 const NAME: usize = 128;
+/// Longest text in a list: what a node of a tree does.
+const MODE: usize = 16;
 /// Longest text of the metadata and of the documentation strings.
 const TEXT: usize = 4096;
 
@@ -94,15 +106,15 @@ const ATTRIBUTE: Message = Message {
         (1, Kind::Octets(NAME)),
         (3, Kind::Number),
         (4, Kind::Octets(NAME)),
-        (8, Kind::Number),
+        (7, Kind::Floats),
+        (8, Kind::Integers),
+        (9, Kind::Texts(MODE)),
         (20, Kind::Number),
     ],
     refused: &[
         (2, "float attributes"),
         (5, "tensor attributes"),
         (6, "subgraphs"),
-        (7, "float attributes"),
-        (9, "string list attributes"),
         (10, "tensor attributes"),
         (11, "subgraphs"),
         (14, "type attributes"),
@@ -114,7 +126,7 @@ const ATTRIBUTE: Message = Message {
 };
 const TENSOR: Message = Message {
     name: "TensorProto",
-    fields: &[(1, Kind::Number), (2, Kind::Number), (8, Kind::Octets(NAME)), (9, Kind::Octets(usize::MAX))],
+    fields: &[(1, Kind::Integers), (2, Kind::Number), (8, Kind::Octets(NAME)), (9, Kind::Octets(usize::MAX))],
     refused: &[
         (3, "tensor segments"),
         (4, "float_data (write raw_data)"),
@@ -188,6 +200,8 @@ pub enum WireFault {
     },
     /// More than [`MAX_FIELDS`] fields.
     TooManyFields,
+    /// Lists of more than [`MAX_WORDS`].
+    TooLongLists,
 }
 
 impl fmt::Display for WireFault {
@@ -203,6 +217,7 @@ impl fmt::Display for WireFault {
                 write!(f, "field {field} of {message} has {octets} octets, at most {limit} are accepted")
             }
             Self::TooManyFields => write!(f, "more than {MAX_FIELDS} protobuf fields"),
+            Self::TooLongLists => write!(f, "its lists would take more than {} octets", 8 * MAX_WORDS),
         }
     }
 }
@@ -215,15 +230,39 @@ impl std::error::Error for WireFault {}
 ///
 /// The first fault in the order of the file.
 pub fn check(bytes: &[u8]) -> Result<(), WireFault> {
-    let mut budget = MAX_FIELDS;
+    let mut budget = Budget { fields: MAX_FIELDS, words: MAX_WORDS };
     walk(&MODEL, bytes, &mut budget)
 }
 
+/// What is left of the limits.
+struct Budget {
+    fields: usize,
+    words: usize,
+}
+
+impl Budget {
+    /// Takes the field and what it decodes to.
+    fn take(&mut self, kind: Kind, payload: Option<&[u8]>) -> Result<(), WireFault> {
+        let words = match (kind, payload) {
+            (Kind::Integers | Kind::Floats, None) => 1,
+            // The last octet of each packed number has no continuation bit.
+            (Kind::Integers, Some(packed)) => packed.iter().filter(|byte| **byte < 0x80).count(),
+            (Kind::Floats, Some(packed)) => packed.len() / 4,
+            (Kind::Texts(_), _) => TEXT_WORDS,
+            (Kind::Number | Kind::Octets(_) | Kind::Message(_), _) => {
+                self.fields = self.fields.checked_sub(1).ok_or(WireFault::TooManyFields)?;
+                return Ok(());
+            }
+        };
+        self.words = self.words.checked_sub(words).ok_or(WireFault::TooLongLists)?;
+        Ok(())
+    }
+}
+
 /// The tables do not refer back to themselves, so this recursion is at most seven deep.
-fn walk(message: &'static Message, mut rest: &[u8], budget: &mut usize) -> Result<(), WireFault> {
+fn walk(message: &'static Message, mut rest: &[u8], budget: &mut Budget) -> Result<(), WireFault> {
     let name = message.name;
     while !rest.is_empty() {
-        *budget = budget.checked_sub(1).ok_or(WireFault::TooManyFields)?;
         let tag = varint(name, &mut rest)?;
         let field = u32::try_from(tag >> 3).map_err(|_| WireFault::Malformed { message: name })?;
         let payload = match tag & 7 {
@@ -253,13 +292,16 @@ fn walk(message: &'static Message, mut rest: &[u8], budget: &mut usize) -> Resul
         let Some((_, kind)) = message.fields.iter().find(|(number, _)| *number == field) else {
             return Err(WireFault::UnknownField { message: name, field });
         };
+        budget.take(*kind, payload)?;
         match (kind, payload) {
-            (Kind::Octets(limit), Some(octets)) if octets.len() > *limit => {
+            (Kind::Octets(limit) | Kind::Texts(limit), Some(octets)) if octets.len() > *limit => {
                 return Err(WireFault::TooLong { message: name, field, octets: octets.len(), limit: *limit });
             }
-            (Kind::Number, _) | (Kind::Octets(_), Some(_)) => {}
+            (Kind::Number, None)
+            | (Kind::Integers | Kind::Floats, _)
+            | (Kind::Octets(_) | Kind::Texts(_), Some(_)) => {}
             (Kind::Message(inner), Some(octets)) => walk(inner, octets, budget)?,
-            (Kind::Octets(_) | Kind::Message(_), None) => {
+            (Kind::Number, Some(_)) | (Kind::Octets(_) | Kind::Texts(_) | Kind::Message(_), None) => {
                 return Err(WireFault::Malformed { message: name });
             }
         }
@@ -327,6 +369,42 @@ mod tests {
         file.push(u8::try_from(length).unwrap());
         file.extend(inner);
         assert_eq!(check(&file), Err(WireFault::TooManyFields));
+    }
+
+    /// A field with a length, of a number below 16.
+    fn field(number: u8, payload: &[u8]) -> Vec<u8> {
+        let mut field = vec![number << 3 | 2];
+        let mut length = payload.len();
+        while length >= 0x80 {
+            field.push(u8::try_from(length & 0x7f).unwrap() | 0x80);
+            length >>= 7;
+        }
+        field.push(u8::try_from(length).unwrap());
+        field.extend(payload);
+        field
+    }
+
+    /// A model of one node with this attribute.
+    fn attribute(payload: &[u8]) -> Vec<u8> {
+        field(7, &field(1, &field(5, payload)))
+    }
+
+    #[test]
+    fn lists_are_as_long_as_a_forest_needs_and_no_longer() {
+        let packed = |number, words: usize, size| attribute(&field(number, &vec![1; words * size]));
+        assert_eq!(check(&packed(8, MAX_WORDS, 1)), Ok(()));
+        assert_eq!(check(&packed(8, MAX_WORDS + 1, 1)), Err(WireFault::TooLongLists));
+        assert_eq!(check(&packed(7, MAX_WORDS + 1, 4)), Err(WireFault::TooLongLists));
+        // One field for each value: integers, floats, texts.
+        for (one, words) in [(vec![0x40, 1], 1), (vec![0x3d, 0, 0, 0, 0], 1), (vec![0x4a, 0], TEXT_WORDS)] {
+            assert_eq!(check(&attribute(&one.repeat(MAX_WORDS / words))), Ok(()));
+            assert_eq!(check(&attribute(&one.repeat(MAX_WORDS / words + 1))), Err(WireFault::TooLongLists));
+        }
+    }
+
+    #[test]
+    fn numbers_are_not_packed_where_there_is_one() {
+        assert_eq!(check(&[0x0a, 1, 8]), Err(WireFault::Malformed { message: "ModelProto" }));
     }
 
     #[test]

@@ -42,8 +42,8 @@ pub(super) enum Input {
     Overload(u64),
     /// A metric, ready to be sent.
     Metric(String),
-    /// Another model is loaded.
-    Model(Option<String>),
+    /// Other models are loaded.
+    Models(Vec<String>),
     Link(LinkEvent),
     Page {
         after: u64,
@@ -183,10 +183,10 @@ impl Handle {
         Ok(self.channel.try_send(Input::Metric(json)).is_ok())
     }
 
-    /// Another model is loaded: later alerts and the status name it.
-    pub fn set_model(&self, model: Option<String>) {
-        self.board.set_model(model.clone());
-        if self.channel.send(Input::Model(model)).is_err() {
+    /// Other models are loaded: later alerts and the status name them.
+    pub fn set_models(&self, models: Vec<String>) {
+        self.board.set_models(models.clone());
+        if self.channel.send(Input::Models(models)).is_err() {
             log::debug!("delivery has ended");
         }
     }

@@ -28,8 +28,8 @@ pub const LOST_SCHEMA: &str = "picket.lost/1";
 pub struct Identity {
     /// Who speaks.
     pub sensor: SensorName,
-    /// `<name>@<version>` of the loaded model, if one is loaded.
-    pub model: Option<String>,
+    /// `<name>@<version>` of each model, by its place.
+    pub models: Vec<String>,
 }
 
 /// Why alerts are missing.
@@ -183,7 +183,10 @@ pub fn alert_json(alert: &Alert, seq: u64, identity: &Identity) -> String {
         confidence: rounded(alert.confidence),
         detector: match alert.detector {
             Detector::Rule(name) => format!("rule:{name}"),
-            Detector::Model => format!("model:{}", identity.model.as_deref().unwrap_or("unnamed@0")),
+            Detector::Model(place) => {
+                let label = identity.models.get(usize::from(place));
+                format!("model:{}", label.map_or("unnamed@0", String::as_str))
+            }
         },
         source: Source { ip: alert.source.ip, port: alert.source.port, mac: alert.source.mac.map(mac_text) },
         destination: alert.destination.map(|Endpoint { ip, port, .. }| Destination { ip, port }),
@@ -247,7 +250,10 @@ pub(crate) mod tests {
     use crate::detect::class::Class;
 
     pub(crate) fn identity() -> Identity {
-        Identity { sensor: "gw-1".parse().unwrap(), model: Some("default@3".to_owned()) }
+        Identity {
+            sensor: "gw-1".parse().unwrap(),
+            models: vec!["default@3".to_owned(), "second@1".to_owned()],
+        }
     }
 
     pub(crate) fn sample(client_id: &[u8]) -> Alert {

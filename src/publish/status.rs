@@ -78,7 +78,7 @@ impl fmt::Display for Part {
 pub struct Health {
     /// Capturing frames.
     pub capture: Part,
-    /// The loaded model.
+    /// The models.
     pub model: Part,
     /// The alert store.
     pub store: Part,
@@ -108,7 +108,7 @@ pub struct Status {
     sensor: String,
     online: bool,
     version: &'static str,
-    model: Option<String>,
+    models: Vec<String>,
     since: Rfc3339,
     health: Option<Health>,
 }
@@ -127,7 +127,7 @@ impl Status {
 /// What the board holds; every change makes a new edition.
 #[derive(Debug)]
 struct Posted {
-    model: Option<String>,
+    models: Vec<String>,
     health: Health,
     edition: u64,
 }
@@ -141,10 +141,10 @@ pub struct Board {
 }
 
 impl Board {
-    /// A board of a daemon that started at `since` with `model` (`<name>@<version>`) loaded.
+    /// A board of a daemon that started at `since` with these models (`<name>@<version>`) loaded.
     #[must_use]
-    pub fn new(sensor: SensorName, model: Option<String>, since: Timestamp) -> Self {
-        let posted = Posted { model, health: Health::default(), edition: 1 };
+    pub fn new(sensor: SensorName, models: Vec<String>, since: Timestamp) -> Self {
+        let posted = Posted { models, health: Health::default(), edition: 1 };
         Self { sensor, since, posted: Arc::new(Mutex::new(posted)) }
     }
 
@@ -158,11 +158,11 @@ impl Board {
         }
     }
 
-    /// Another model is loaded, or none.
-    pub fn set_model(&self, model: Option<String>) {
+    /// Other models are loaded, or none.
+    pub fn set_models(&self, models: Vec<String>) {
         let mut posted = self.lock();
-        if posted.model != model {
-            posted.model = model;
+        if posted.models != models {
+            posted.models = models;
             posted.edition += 1;
         }
     }
@@ -183,23 +183,23 @@ impl Board {
     #[must_use]
     pub fn online(&self) -> Status {
         let posted = self.lock();
-        self.status(posted.model.clone(), Some(posted.health.clone()))
+        self.status(posted.models.clone(), Some(posted.health.clone()))
     }
 
     /// The status of a daemon that is gone: the last will, and the last word of an orderly end.
     #[must_use]
     pub fn offline(&self) -> Status {
-        let model = self.lock().model.clone();
-        self.status(model, None)
+        let models = self.lock().models.clone();
+        self.status(models, None)
     }
 
-    fn status(&self, model: Option<String>, health: Option<Health>) -> Status {
+    fn status(&self, models: Vec<String>, health: Option<Health>) -> Status {
         Status {
             schema: STATUS_SCHEMA,
             sensor: self.sensor.to_string(),
             online: health.is_some(),
             version: env!("CARGO_PKG_VERSION"),
-            model,
+            models,
             since: Rfc3339(self.since),
             health,
         }
@@ -217,25 +217,25 @@ mod tests {
 
     #[test]
     fn only_a_change_makes_a_new_edition() {
-        let board = Board::new("gw-1".parse().unwrap(), None, Timestamp::ZERO);
+        let board = Board::new("gw-1".parse().unwrap(), Vec::new(), Timestamp::ZERO);
         let first = board.edition();
         board.post(|health| health.store = Part::plain(Condition::Starting));
-        board.set_model(None);
+        board.set_models(Vec::new());
         assert_eq!(board.edition(), first);
         board.post(|health| health.store = Part::ok());
-        board.set_model(Some("default@1".to_owned()));
+        board.set_models(vec!["default@1".to_owned()]);
         assert_eq!(board.edition(), first + 2);
     }
 
     #[test]
     fn the_documents_are_these_bytes() {
-        let board = Board::new("gw-1".parse().unwrap(), Some("default@3".to_owned()), Timestamp::ZERO);
+        let board = Board::new("gw-1".parse().unwrap(), vec!["default@3".to_owned()], Timestamp::ZERO);
         board.post(|health| {
             health.capture = Part::because(Condition::Blind, "lo is down");
             health.model = Part::ok();
         });
         let head = format!(
-            r#"{{"schema":"picket.status/1","sensor":"gw-1","online":ONLINE,"version":"{}","model":"default@3","since":"1970-01-01T00:00:00.000000Z","health":"#,
+            r#"{{"schema":"picket.status/1","sensor":"gw-1","online":ONLINE,"version":"{}","models":["default@3"],"since":"1970-01-01T00:00:00.000000Z","health":"#,
             env!("CARGO_PKG_VERSION")
         );
         assert_eq!(

@@ -61,7 +61,7 @@ pub(crate) fn graph_cases() -> Vec<Case> {
             graph(m).node.pop();
             of(m, "DequantizeLinear").output = vec!["probs".into()];
         }),
-        case("something after softmax", "nothing may follow Softmax", |m| {
+        case("something after softmax", "nothing may follow what is a probability", |m| {
             of(m, "Softmax").output = vec!["p".into()];
             graph(m).node.push(node("Relu", "p", "probs"));
         }),
@@ -122,11 +122,7 @@ pub(crate) fn wiring_cases() -> Vec<Case> {
     vec![
         case("a loop", "(\"Loop\"): the operator is not accepted", op("Loop")),
         case("a conditional", "(\"If\"): the operator is not accepted", op("If")),
-        case(
-            "a tree ensemble",
-            "(\"TreeEnsembleClassifier\"): the operator is not accepted",
-            op("TreeEnsembleClassifier"),
-        ),
+        case("trees without their operator set", "ai.onnx.ml must be imported", op("TreeEnsembleClassifier")),
         case(
             "dynamic quantisation",
             "(\"DynamicQuantizeLinear\"): the operator is not accepted",
@@ -142,11 +138,11 @@ pub(crate) fn wiring_cases() -> Vec<Case> {
         }),
         case("nodes out of order", "the graph is not a chain", |m| graph(m).node.swap(0, 1)),
         case("a node without input", "its input \"\" is not", |m| of(m, "Relu").input.clear()),
-        case("a node without output", "0 outputs instead of one", |m| of(m, "Relu").output.clear()),
-        case("an output without name", "0 outputs instead of one", |m| {
+        case("a node without output", "0 outputs with names instead of 1", |m| of(m, "Relu").output.clear()),
+        case("an output without name", "0 outputs with names instead of 1", |m| {
             of(m, "Relu").output = vec![String::new()];
         }),
-        case("a node of two outputs", "2 outputs instead of one", |m| {
+        case("a node of two outputs", "2 outputs with names instead of 1", |m| {
             of(m, "Relu").output.push("more".into());
         }),
         case("duplicate outputs", "its output \"counts\" exists already", |m| {

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use case::Case;
 use model_support::good;
-use picket::detect::scorer::{Scorer as _, Verdict};
+use picket::detect::scorer::Verdict;
 use picket::features::FeatureVector;
 use picket::model::{Fault, OnnxScorer};
 use prost::Message as _;

@@ -27,7 +27,7 @@ pub(crate) fn encoding_cases() -> Vec<Case> {
     trailing.extend([0x3a, 0xff]);
     vec![
         bytes("nothing", "is empty", Vec::new()),
-        bytes("too large", "at most 1048576", vec![0; MAX_FILE_BYTES + 1]),
+        bytes("too large", "at most 4194304", vec![0; MAX_FILE_BYTES + 1]),
         bytes("zeros", "ModelProto has a field 0", vec![0; 64]),
         bytes("truncated", "is cut short", half),
         bytes("random octets", "encoding: ", noise),

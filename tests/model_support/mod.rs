@@ -117,6 +117,7 @@ pub fn good() -> ModelProto {
         ("picket.schema_hash", &HOST.hash().to_string()),
         ("picket.classes", &CLASSES.join(",")),
         ("picket.thresholds", &thresholds.join(",")),
+        ("picket.novelty", &novelty(1e6, HOST.width() - 1)),
     ]
     .map(|(key, value)| StringStringEntryProto { key: key.into(), value: value.into() })
     .to_vec();
@@ -127,6 +128,11 @@ pub fn good() -> ModelProto {
         metadata_props,
         ..ModelProto::default()
     }
+}
+
+/// A novelty test by which `columns` values may exceed `factor` times one.
+pub fn novelty(factor: f32, columns: usize) -> String {
+    format!("factor={factor} columns={columns} bounds={}", vec!["1"; HOST.width()].join(","))
 }
 
 /// The valid model after `change`, encoded.

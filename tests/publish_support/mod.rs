@@ -198,7 +198,7 @@ pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 pub fn identity() -> Identity {
-    Identity { sensor: "gw-1".parse().unwrap(), model: Some("default@1".to_owned()) }
+    Identity { sensor: "gw-1".parse().unwrap(), models: vec!["default@1".to_owned()] }
 }
 
 /// An alert that no other alert of the test equals.
@@ -212,7 +212,7 @@ pub fn alert(unique: u128) -> Alert {
         class: Class::ALL[usize::try_from(unique % 18).unwrap()],
         severity: Severity::ALL[usize::try_from(unique % 4).unwrap()],
         confidence: 0.9,
-        detector: if unique.is_multiple_of(2) { Detector::Rule("some_rule") } else { Detector::Model },
+        detector: if unique.is_multiple_of(2) { Detector::Rule("some_rule") } else { Detector::Model(0) },
         source: Endpoint { ip: "127.0.66.1".parse().unwrap(), port: None, mac: Some([2, 0, 0, 0, 0, 1]) },
         destination: (!unique.is_multiple_of(3)).then(|| Endpoint {
             ip: "127.0.0.1".parse().unwrap(),

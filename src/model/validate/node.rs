@@ -1,13 +1,16 @@
 //! One node: its constants, its attributes, and what it makes of what comes in.
 
+use std::sync::Arc;
+
 use tract_onnx::pb::NodeProto;
 use tract_onnx::pb::attribute_proto::AttributeType;
 
-use super::super::chain::{Layer, Quantisation, Step};
+use super::super::chain::{Dense, Finish, Layer, Quantisation, Step};
 use super::super::error::{NodeFault, Quoted};
+use super::super::metadata::Kind as ModelKind;
 use super::super::tensor::{Constant, Constants, Elements};
-use super::MAX_WIDTH;
 use super::range::Range;
+use super::{MAX_WIDTH, TREES, ensemble};
 
 /// What runs along the chain.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -18,14 +21,20 @@ enum Kind {
     Codes(Quantisation),
     /// int8 `[N, columns, 1]`.
     Deep(Quantisation),
-    /// float `[N, columns]`, each row adding up to one.
-    Probabilities,
+    /// float `[N, columns]`, still to be turned into probabilities.
+    BeforeSoftmax,
+    /// float `[N, columns]`, each a probability already, which may go on.
+    Shares(Range),
+    /// float `[N, columns]`, still to be raised.
+    BeforeExp,
+    /// float `[N, 1]`, how far a row is from what was made of it.
+    Distance,
 }
 
 /// What runs along the chain, and how wide it is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Flow {
-    columns: usize,
+    pub(super) columns: usize,
     kind: Kind,
 }
 
@@ -35,14 +44,47 @@ impl Flow {
         Self { columns, kind: Kind::Real(Range::FINITE) }
     }
 
-    /// Columns at this point.
-    pub(super) const fn columns(&self) -> usize {
-        self.columns
+    /// Whether it is float and can go on.
+    pub(super) const fn is_real(&self) -> bool {
+        matches!(self.kind, Kind::Real(_) | Kind::Shares(_))
     }
 
-    const fn real(&self) -> Result<Range, NodeFault> {
+    /// What is left to be done at the end of a model of this kind; `None` when the graph does not end in what it must.
+    pub(super) const fn finish(&self, model: ModelKind) -> Option<Finish> {
+        match (model, self.kind) {
+            (ModelKind::Classifier, Kind::BeforeSoftmax) => Some(Finish::Softmax),
+            (ModelKind::Classifier, Kind::Shares(_)) | (ModelKind::Anomaly, Kind::Distance) => {
+                Some(Finish::Plain)
+            }
+            (ModelKind::Anomaly, Kind::BeforeExp) => Some(Finish::Exp),
+            _ => None,
+        }
+    }
+
+    /// The columns are followed by their squares.
+    pub(super) fn append_squares(&mut self) -> Result<(), NodeFault> {
+        let range = self.real()?;
+        if 2 * self.columns > MAX_WIDTH {
+            return Err(NodeFault::Wide(2 * self.columns));
+        }
+        self.columns *= 2;
+        self.kind = Kind::Real(range.joined(range.squared()?));
+        Ok(())
+    }
+
+    /// The mean squared difference from what came before.
+    pub(super) fn compare(&mut self, before: &Self) -> Result<(), NodeFault> {
+        let difference = self.real()?.difference(before.real()?)?;
+        // Its columns are added up before they are divided.
+        difference.squared()?.times(&[self.columns as f32])?;
+        self.columns = 1;
+        self.kind = Kind::Distance;
+        Ok(())
+    }
+
+    pub(super) const fn real(&self) -> Result<Range, NodeFault> {
         match self.kind {
-            Kind::Real(range) => Ok(range),
+            Kind::Real(range) | Kind::Shares(range) => Ok(range),
             _ => Err(self.incoming("float [N, columns]")),
         }
     }
@@ -63,17 +105,23 @@ impl Flow {
 
     const fn incoming(&self, wanted: &'static str) -> NodeFault {
         let found = match self.kind {
-            Kind::Real(_) => "float [N, columns]",
+            Kind::Real(_) | Kind::Shares(_) => "float [N, columns]",
             Kind::Codes(_) => "int8 [N, columns]",
             Kind::Deep(_) => "int8 [N, columns, 1]",
-            Kind::Probabilities => return NodeFault::AfterSoftmax,
+            Kind::BeforeSoftmax | Kind::BeforeExp | Kind::Distance => {
+                return NodeFault::AfterEnd;
+            }
         };
         NodeFault::Incoming { wanted, found }
     }
 }
 
 /// Checks `node` against what comes in, and moves `flow` past it.
-pub(super) fn step(node: &NodeProto, constants: &Constants<'_>, flow: &mut Flow) -> Result<Step, NodeFault> {
+pub(super) fn step(
+    node: &NodeProto,
+    constants: &Constants<'_>,
+    flow: &mut Flow,
+) -> Result<Option<Step>, NodeFault> {
     let inputs = Inputs { node, constants };
     let (step, kind) = match node.op_type.as_str() {
         "Relu" => {
@@ -151,12 +199,39 @@ pub(super) fn step(node: &NodeProto, constants: &Constants<'_>, flow: &mut Flow)
             flow.real()?;
             inputs.expect(1)?;
             attributes(node, &[("axis", Wanted::Int(&[1, -1]), "1 or -1")])?;
-            (Step::Softmax, Kind::Probabilities)
+            flow.kind = Kind::BeforeSoftmax;
+            return Ok(None);
         }
+        "Exp" => {
+            flow.real()?.exp()?;
+            inputs.plain(1)?;
+            flow.kind = Kind::BeforeExp;
+            return Ok(None);
+        }
+        "MatMul" => {
+            let (layer, range) = inputs.dense(flow)?;
+            flow.columns = layer.outputs;
+            (Step::Dense(Arc::new(layer)), Kind::Real(range))
+        }
+        TREES => {
+            flow.real()?;
+            inputs.expect(1)?;
+            let (trees, softmax) = ensemble::trees(node, flow.columns)?;
+            let range = Range::over(trees.ranges())?;
+            let kind = match (softmax, trees.is_probability()) {
+                (true, _) => Kind::BeforeSoftmax,
+                (false, true) => Kind::Shares(range),
+                (false, false) => Kind::Real(range),
+            };
+            flow.columns = trees.columns();
+            (Step::Trees(Arc::new(trees)), kind)
+        }
+        // Parts of a pattern that did not begin.
+        "Concat" | "ReduceMean" => return Err(NodeFault::Alone),
         _ => return Err(NodeFault::Operator),
     };
     flow.kind = kind;
-    Ok(step)
+    Ok(Some(step))
 }
 
 /// A node with the constants it names.
@@ -279,6 +354,29 @@ impl Inputs<'_> {
         Ok((values.clone(), result(range, values)?))
     }
 
+    /// A `MatMul` with constant weights, and the range of its result.
+    fn dense(&self, flow: &Flow) -> Result<(Dense, Range), NodeFault> {
+        let range = flow.real()?;
+        self.plain(2)?;
+        let constant = self.constant(1)?;
+        let Elements::Float(weights) = &constant.elements else {
+            return Err(wrong_type("weights", "float", constant));
+        };
+        let inputs = flow.columns;
+        let outputs = match constant.shape.as_slice() {
+            &[found, outputs] if found == inputs => outputs,
+            _ => {
+                let wanted = format!("[{inputs}, columns out]");
+                return Err(NodeFault::Shape { role: "weights", wanted, found: constant.shape.clone() });
+            }
+        };
+        if outputs > MAX_WIDTH {
+            return Err(NodeFault::Wide(outputs));
+        }
+        let range = range.through(weights, outputs)?;
+        Ok((Dense { inputs, outputs, weights: weights.clone() }, range))
+    }
+
     /// A `QLinearConv` with a kernel of one: x, `x_scale`, `x_zero_point`, w, `w_scale`, `w_zero_point`,
     /// `y_scale`, `y_zero_point`, B.
     fn layer(&self, flow: &Flow) -> Result<Layer, NodeFault> {
@@ -355,9 +453,11 @@ const fn wrong_type(role: &'static str, wanted: &'static str, constant: &Constan
 
 /// What an attribute may be.
 #[derive(Clone, Copy)]
-enum Wanted {
+pub(super) enum Wanted {
     /// One of these.
     Int(&'static [i64]),
+    /// A list of one of these.
+    OneOf(&'static [i64]),
     /// This list.
     Ints(&'static [i64]),
     /// This text.
@@ -366,7 +466,10 @@ enum Wanted {
 
 /// Every attribute present must be on the list and have the value there. A missing one has a default that
 /// means the same, but for `axis` of `Softmax`, whose default -1 is the same as well.
-fn attributes(node: &NodeProto, allowed: &[(&'static str, Wanted, &'static str)]) -> Result<(), NodeFault> {
+pub(super) fn attributes(
+    node: &NodeProto,
+    allowed: &[(&'static str, Wanted, &'static str)],
+) -> Result<(), NodeFault> {
     for (place, attribute) in node.attribute.iter().enumerate() {
         let name = Quoted::new(&attribute.name);
         if node.attribute.iter().take(place).any(|earlier| earlier.name == attribute.name) {
@@ -377,6 +480,10 @@ fn attributes(node: &NodeProto, allowed: &[(&'static str, Wanted, &'static str)]
         };
         let fits = match wanted {
             Wanted::Int(values) => is(attribute.r#type, AttributeType::Int) && values.contains(&attribute.i),
+            Wanted::OneOf(values) => {
+                is(attribute.r#type, AttributeType::Ints)
+                    && matches!(attribute.ints.as_slice(), [value] if values.contains(value))
+            }
             Wanted::Ints(list) => is(attribute.r#type, AttributeType::Ints) && attribute.ints == *list,
             Wanted::Text(text) => {
                 is(attribute.r#type, AttributeType::String) && attribute.s == text.as_bytes()

@@ -55,6 +55,51 @@ impl Range {
         Self::new(self.low.ln(), self.high.ln())
     }
 
+    /// Of `e` to the power of x.
+    pub(super) fn exp(self) -> Result<Self, NodeFault> {
+        Self::new(self.low.exp(), self.high.exp())
+    }
+
+    /// Of `x * x`.
+    pub(super) fn squared(self) -> Result<Self, NodeFault> {
+        let least =
+            if self.low <= 0.0 && self.high >= 0.0 { 0.0 } else { self.low.abs().min(self.high.abs()) };
+        Self::new(least * least, self.magnitude() * self.magnitude())
+    }
+
+    /// Of `x - y`.
+    pub(super) fn difference(self, other: Self) -> Result<Self, NodeFault> {
+        Self::new(self.low - other.high, self.high - other.low)
+    }
+
+    /// Of all values of both.
+    pub(super) const fn joined(self, other: Self) -> Self {
+        Self { low: self.low.min(other.low), high: self.high.max(other.high) }
+    }
+
+    /// Of all these.
+    pub(super) fn over(ranges: &[(f64, f64)]) -> Result<Self, NodeFault> {
+        let low = ranges.iter().fold(f64::INFINITY, |low, range| low.min(range.0));
+        let high = ranges.iter().fold(f64::NEG_INFINITY, |high, range| high.max(range.1));
+        Self::new(low, high)
+    }
+
+    /// Of a layer with these weights, a row of `outputs` for each column that comes in. Also no partial sum may overflow.
+    pub(super) fn through(self, weights: &[f32], outputs: usize) -> Result<Self, NodeFault> {
+        let mut sums = vec![(0.0, 0.0); outputs];
+        let mut largest = vec![0.0f64; outputs];
+        for row in weights.chunks_exact(outputs) {
+            for ((sum, largest), weight) in sums.iter_mut().zip(&mut largest).zip(row) {
+                let (a, b) = (self.low * f64::from(*weight), self.high * f64::from(*weight));
+                *sum = (sum.0 + a.min(b), sum.1 + a.max(b));
+                *largest += a.abs().max(b.abs());
+            }
+        }
+        let magnitude = largest.into_iter().fold(0.0, f64::max);
+        Self::new(-magnitude, magnitude)?;
+        Self::over(&sums)
+    }
+
     /// Into `min..=max`.
     pub(super) const fn clip(self, min: f64, max: f64) -> Self {
         Self { low: self.low.clamp(min, max), high: self.high.clamp(min, max) }
@@ -83,6 +128,19 @@ mod tests {
         assert_eq!(r.minus(&[1.0, 5.0]), Ok(Range { low: -7.0, high: 2.0 }));
         assert_eq!(r.times(&[-1.0, 2.0]), Ok(Range { low: -4.0, high: 6.0 }));
         assert_eq!(r.clip(0.0, 1.0), Range { low: 0.0, high: 1.0 });
+    }
+
+    #[test]
+    fn layers_and_squares_are_bounded_from_both_sides() {
+        let r = Range { low: -2.0, high: 3.0 };
+        assert_eq!(r.squared(), Ok(Range { low: 0.0, high: 9.0 }));
+        assert_eq!(Range { low: -3.0, high: -1.0 }.squared(), Ok(Range { low: 1.0, high: 9.0 }));
+        assert_eq!(r.difference(Range { low: 1.0, high: 5.0 }), Ok(Range { low: -7.0, high: 2.0 }));
+        // Two columns in, two out.
+        assert_eq!(r.through(&[1.0, -1.0, 2.0, 0.0], 2), Ok(Range { low: -6.0, high: 9.0 }));
+        assert!(Range { low: -1e30, high: 1e30 }.through(&[1e10, -1e10], 1).is_err());
+        assert!(Range { low: 0.0, high: 100.0 }.exp().is_err());
+        assert!(Range::FINITE.squared().is_err());
     }
 
     #[test]

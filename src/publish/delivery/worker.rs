@@ -115,9 +115,9 @@ impl Worker {
                 self.forget(count, LostReason::Overload);
                 self.write_lost();
             }
-            Input::Model(model) => {
+            Input::Models(models) => {
                 self.write_batch();
-                self.identity.model = model;
+                self.identity.models = models;
             }
             Input::Metric(json) => {
                 let topic = self.topics.metric_engine();

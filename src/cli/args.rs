@@ -299,15 +299,15 @@ pub struct Evaluate {
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
 
-    /// Model to score with, in place of model.path
-    #[arg(long, value_name = "FILE", conflicts_with = "no_model")]
-    pub model: Option<PathBuf>,
+    /// Model to score with, in place of model.path and model.more; may be given several times
+    #[arg(long = "model", value_name = "FILE", conflicts_with = "no_model")]
+    pub models: Vec<PathBuf>,
 
     /// Work with the rules alone
     #[arg(long)]
     pub no_model: bool,
 
-    /// Work with the model alone
+    /// Work with the models alone
     #[arg(long, conflicts_with = "no_model")]
     pub no_rules: bool,
 

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 
@@ -21,13 +21,13 @@ pub(super) fn run(args: &Evaluate) -> Result<(), ExitError> {
     let config = configuration(&args.config, &Overrides::default())?;
     let mut settings = settings::of(&config);
     settings.rules &= !args.no_rules;
-    let model = model(args, &config);
-    if model.is_none() && !settings.rules {
+    let models = models(args, &config);
+    if models.is_empty() && !settings.rules {
         let what = "evaluate: neither rules nor a model, so nothing would be looked for";
         return Err(ExitError::new(sysexits::USAGE, what).hint("give --model FILE, or let the rules work"));
     }
     let cases = evaluate::find(&args.captures, args.labels.as_deref())?;
-    let setup = Setup { settings, model, least: args.severity };
+    let setup = Setup { settings, models, least: args.severity };
     let report = evaluate::evaluate(&cases, &setup, &mut Bar::default())?;
     for (path, text) in [(&args.json, json(&report)), (&args.html, evaluate::html::page(&report))] {
         if let Some(path) = path {
@@ -48,13 +48,13 @@ pub(super) fn run(args: &Evaluate) -> Result<(), ExitError> {
     args.fail_below.iter().try_for_each(|least| check(&report, least))
 }
 
-/// The model asked for; or the configured one where it exists.
-fn model(args: &Evaluate, config: &Config) -> Option<std::path::PathBuf> {
-    if args.no_model {
-        return None;
+/// The models asked for; or the configured ones that exist.
+fn models(args: &Evaluate, config: &Config) -> Vec<PathBuf> {
+    match (args.no_model, args.models.is_empty()) {
+        (true, _) => Vec::new(),
+        (false, false) => args.models.clone(),
+        (false, true) => config.model().paths().into_iter().filter(|path| path.exists()).collect(),
     }
-    let configured = config.model().path.as_ref().filter(|path| path.exists());
-    args.model.as_ref().or(configured).cloned()
 }
 
 fn json(report: &Report) -> String {

@@ -1,46 +1,52 @@
 //! The detectors that are evaluated: all together, and each alone where there are several.
 
+use std::path::PathBuf;
+
 use super::Setup;
 use crate::detect::class::Class;
 use crate::detect::rules;
-use crate::model::{LoadError, OnnxScorer};
+use crate::features::schema::HOST;
+use crate::model::{LoadError, ModelSet, OnnxScorer};
 
 /// The detectors. The first is what would watch live.
 pub(super) struct Detectors {
     list: Vec<Detector>,
-    model: Option<std::path::PathBuf>,
+    models: Vec<PathBuf>,
 }
 
 /// One of them.
 struct Detector {
     name: String,
     rules: bool,
-    model: bool,
+    models: Vec<PathBuf>,
     /// What it can report.
     classes: Vec<Class>,
 }
 
 impl Detectors {
     pub(super) fn new(setup: &Setup) -> Result<Self, LoadError> {
-        let rules =
-            Detector { name: "rules".into(), rules: true, model: false, classes: rules::CLASSES.to_vec() };
-        let model =
-            setup.model.as_ref().map(|path| OnnxScorer::load(path)).transpose()?.map(|model| Detector {
+        let mut alone = Vec::new();
+        if setup.settings.rules || setup.models.is_empty() {
+            let classes = rules::CLASSES.to_vec();
+            alone.push(Detector { name: "rules".into(), rules: true, models: Vec::new(), classes });
+        }
+        for path in &setup.models {
+            let model = OnnxScorer::load(path)?;
+            alone.push(Detector {
                 name: model.info().detector(),
                 rules: false,
-                model: true,
+                models: vec![path.clone()],
                 classes: model.info().reported.iter().map(|reported| reported.class).collect(),
             });
-        let list = match (setup.settings.rules, model) {
-            (true, Some(model)) => {
-                let classes = rules.classes.iter().chain(&model.classes).copied().collect();
-                let all = Detector { name: "all".into(), rules: true, model: true, classes };
-                vec![all, rules, model]
-            }
-            (false, Some(model)) => vec![model],
-            (_, None) => vec![rules],
-        };
-        Ok(Self { list, model: setup.model.clone() })
+        }
+        let mut list = Vec::new();
+        if alone.len() > 1 {
+            let classes = alone.iter().flat_map(|detector| detector.classes.iter().copied()).collect();
+            let rules = setup.settings.rules;
+            list.push(Detector { name: "all".into(), rules, models: setup.models.clone(), classes });
+        }
+        list.append(&mut alone);
+        Ok(Self { list, models: setup.models.clone() })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -61,15 +67,24 @@ impl Detectors {
         self.list.get(place).map_or(&[], |detector| &detector.classes)
     }
 
-    /// The model of the detector at this place, fresh.
-    pub(super) fn model(&self, place: usize) -> Result<Option<OnnxScorer>, LoadError> {
-        let wanted = self.list.get(place).is_some_and(|detector| detector.model);
-        self.model.as_ref().filter(|_| wanted).map(|path| OnnxScorer::load(path)).transpose()
+    /// The models of the detector at this place, fresh.
+    pub(super) fn models(&self, place: usize) -> Result<ModelSet, LoadError> {
+        let mut models = ModelSet::empty();
+        for path in self.list.get(place).into_iter().flat_map(|detector| &detector.models) {
+            models.add(path)?;
+        }
+        Ok(models)
     }
 
-    /// Every model by its name, for its rows.
+    /// Every model of host rows by its name, for these.
     pub(super) fn for_rows(&self) -> Result<Vec<(String, OnnxScorer)>, LoadError> {
-        let model = self.model.as_ref().map(|path| OnnxScorer::load(path)).transpose()?;
-        Ok(model.into_iter().map(|model| (model.info().detector(), model)).collect())
+        let mut models = Vec::new();
+        for path in &self.models {
+            let model = OnnxScorer::load(path)?;
+            if model.info().schema.name == HOST.name {
+                models.push((model.info().detector(), model));
+            }
+        }
+        Ok(models)
     }
 }

@@ -49,8 +49,8 @@ use tally::{AttackTime, Tally};
 pub struct Setup {
     /// How the engine behaves. Whether there are rules is said here, too.
     pub settings: Settings,
-    /// The model to score with, if any.
-    pub model: Option<PathBuf>,
+    /// The models to score with.
+    pub models: Vec<PathBuf>,
     /// The mildest alert that counts as a report.
     pub least: Severity,
 }
@@ -99,9 +99,11 @@ pub fn evaluate(cases: &[Case], setup: &Setup, watcher: &mut impl Watcher) -> Re
             settings.rules = detectors.has_rules(place);
             let mut incidents = Incidents::default();
             let pass = Pass { case, number: place + 1, of: passes };
-            match detectors.model(place)? {
-                Some(model) => pass.read(settings, &mut memory, model, &mut incidents, watcher)?,
-                None => pass.read(settings, &mut memory, NoModel, &mut incidents, watcher)?,
+            let models = detectors.models(place)?;
+            if models.is_empty() {
+                pass.read(settings, &mut memory, NoModel, &mut incidents, watcher)?;
+            } else {
+                pass.read(settings, &mut memory, models, &mut incidents, watcher)?;
             }
             of_each.push(incidents);
         }

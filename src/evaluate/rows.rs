@@ -2,7 +2,7 @@
 
 use super::matrix::Matrix;
 use super::tally::truth;
-use crate::detect::scorer::{Scorer as _, Verdict};
+use crate::detect::scorer::Verdict;
 use crate::features::FeatureVector;
 use crate::label::{BENIGN, LabelId, Labels};
 use crate::limits::SCORE_BATCH;

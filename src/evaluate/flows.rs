@@ -43,7 +43,7 @@ impl Flows {
         reported: &[ClassSet],
         mut end: impl FnMut(&Flow),
     ) {
-        if ts.micros_since(self.swept) > FLOW_IDLE.as_micros() as u64 {
+        if u128::from(ts.micros_since(self.swept)) > FLOW_IDLE.as_micros() {
             self.swept = ts;
             self.end_silent(ts - FLOW_IDLE, &mut end);
         }

@@ -49,11 +49,11 @@ pub fn page(report: &Report) -> String {
         for (title, of) in
             [("Attacks", &first.episodes.matrix), ("Flows", &first.flows), ("Packets", &first.packets)]
         {
-            matrix(&format!("{title}, reported by {}", first.name), of, &mut out);
+            matrix(&format!("{title} (detector: {})", first.name), of, &mut out);
         }
     }
     for rows in &report.rows {
-        matrix(&format!("Single rows, scored by {}", rows.model), &rows.matrix, &mut out);
+        matrix(&format!("Single rows (scored by {})", rows.model), &rows.matrix, &mut out);
     }
     timelines(report, &mut out);
     captures(report, &mut out);
@@ -113,7 +113,7 @@ fn table(out: &mut String, headings: &[&str], texts: usize, rows: impl Iterator<
 }
 
 fn attacks(report: &Report, first: &DetectorReport, out: &mut String) {
-    let _ = writeln!(out, "<h2>Attacks, as {} sees them</h2>", Escaped(&first.name));
+    let _ = writeln!(out, "<h2>Attacks (detector: {})</h2>", Escaped(&first.name));
     if report.attacks.is_empty() {
         *out += "<p>There is no attack in these captures.</p>\n";
         return;
@@ -184,7 +184,7 @@ fn false_alerts(first: &DetectorReport, out: &mut String) {
     let alerts = &first.false_alerts;
     let _ = writeln!(
         out,
-        "<h2>False alerts of {} in {:.2} h without attack</h2>\n<ul>",
+        "<h2>False alerts (detector: {}; {:.2} h without attack)</h2>\n<ul>",
         Escaped(&first.name),
         alerts.benign_hours
     );

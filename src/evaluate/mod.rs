@@ -146,9 +146,8 @@ impl Pass<'_> {
         loop {
             match source.next_frame()? {
                 Event::Frame(frame) => engine.on_frame(&frame, sink),
-                Event::Idle(_) => {}
                 Event::Notice(notice) if self.number == 1 => watcher.notice(notice),
-                Event::Notice(_) => {}
+                Event::Idle(_) | Event::Notice(_) => {}
                 Event::End => break,
             }
             until_look -= 1;

@@ -43,7 +43,7 @@ fn rect(out: &mut String, (x, y): (f64, f64), (width, height): (f64, f64), class
 pub(super) fn heat_map(matrix: &Matrix) -> String {
     let (classes, counts) = (matrix.classes(), matrix.counts());
     let mut out = String::new();
-    let top = 130.0;
+    let top = 112.0;
     let cell = ((WIDTH - LEFT - 60.0) / classes.len() as f64).min(74.0);
     open(&mut out, top + LINE * classes.len() as f64 + 6.0, "confusion matrix");
     for (at, class) in classes.iter().enumerate() {

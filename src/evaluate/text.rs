@@ -60,7 +60,7 @@ fn attacks(report: &Report, out: &mut impl Write) -> io::Result<()> {
     if report.attacks.is_empty() {
         return writeln!(out, "\nno attack in these captures");
     }
-    writeln!(out, "\nAttacks as {} sees them", report.detectors.first().map_or("", |d| d.name.as_str()))?;
+    writeln!(out, "\nAttacks (detector: {})", report.detectors.first().map_or("", |d| d.name.as_str()))?;
     let mut table = Table::new([
         ("class", Align::Left),
         ("attack", Align::Left),
@@ -120,7 +120,11 @@ fn detectors(report: &Report, out: &mut impl Write) -> io::Result<()> {
 
 fn false_alerts(detector: &DetectorReport, out: &mut impl Write) -> io::Result<()> {
     let alerts = &detector.false_alerts;
-    writeln!(out, "\nFalse alerts of {} in {:.2} h without attack", detector.name, alerts.benign_hours)?;
+    writeln!(
+        out,
+        "\nFalse alerts (detector: {}; {:.2} h without attack)",
+        detector.name, alerts.benign_hours
+    )?;
     for (what, rate) in [("medium or worse", alerts.medium), ("all", alerts.all)] {
         writeln!(out, "  {what:<16} {}", in_words(rate))?;
     }

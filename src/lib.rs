@@ -56,6 +56,8 @@ pub mod escape;
 #[cfg(feature = "std")]
 pub mod evaluate;
 #[cfg(feature = "std")]
+pub mod extract;
+#[cfg(feature = "std")]
 pub mod inspect;
 #[cfg(feature = "std")]
 pub mod label;

@@ -283,6 +283,25 @@ pub fn dissect<'a>(frame: &Frame<'a>) -> Result<Packet<'a>, Failure<'a>> {
     datagram(&link, 0)
 }
 
+/// What a frame holds behind its link header, VLAN tags and the like: an IP packet, by its first octet.
+#[derive(Clone, Copy, Debug)]
+pub struct NetworkLayer<'a> {
+    /// What was captured of it, with padding.
+    pub octets: &'a [u8],
+    /// Octets that the snaplen cut off.
+    pub uncaptured: u32,
+}
+
+/// The network layer of a frame, not looked into.
+///
+/// # Errors
+/// The reason why there is nothing to look at.
+#[inline]
+pub fn network_layer<'a>(frame: &Frame<'a>) -> Result<NetworkLayer<'a>, SkipReason> {
+    let link = link::decode(frame)?;
+    Ok(NetworkLayer { octets: link.payload, uncaptured: link.uncaptured })
+}
+
 /// Decodes one frame by itself.
 ///
 /// # Errors

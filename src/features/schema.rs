@@ -50,15 +50,24 @@ impl Schema {
     /// `name/version`, then `\n`, then `column:unit\n` for each column in order.
     #[must_use]
     pub fn hash(&self) -> SchemaHash {
-        use fmt::Write as _;
-        let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
-        // Writing into the hasher cannot fail.
-        let _ = writeln!(hasher, "{}/{}", self.name, self.version);
-        for feature in self.features {
-            let _ = writeln!(hasher, "{}:{}", feature.name, feature.unit);
-        }
-        SchemaHash(hasher.0)
+        hash_of(self.name, self.version, self.features.iter().map(|feature| (feature.name, feature.unit)))
     }
+}
+
+/// The hash of a schema with these columns and units; see [`Schema::hash`].
+pub(crate) fn hash_of<'a>(
+    name: &str,
+    version: u16,
+    columns: impl Iterator<Item = (&'a str, &'a str)>,
+) -> SchemaHash {
+    use fmt::Write as _;
+    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    // Writing into the hasher cannot fail.
+    let _ = writeln!(hasher, "{name}/{version}");
+    for (column, unit) in columns {
+        let _ = writeln!(hasher, "{column}:{unit}");
+    }
+    SchemaHash(hasher.0)
 }
 
 /// FNV-1a: tells schemas apart, no defence against forgery, which is the business of the model's signature.

@@ -17,6 +17,7 @@ pub mod benign;
 pub mod capture;
 pub mod conversation;
 pub mod corpus;
+pub mod extract;
 pub mod hostile;
 pub mod mqtt;
 pub mod namespace;

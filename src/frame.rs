@@ -41,6 +41,22 @@ impl LinkType {
             other => Self::Other(u16::try_from(other).unwrap_or(u16::MAX)),
         }
     }
+
+    /// A number for capture files that [`Self::from_number`] takes for the same.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        match self {
+            Self::Ethernet => 1,
+            Self::LinuxSll => 113,
+            Self::LinuxSll2 => 276,
+            Self::RawIp => 101,
+            Self::Null => 0,
+            Self::Ppp => 9,
+            Self::PppEther => 51,
+            Self::CiscoHdlc => 104,
+            Self::Other(number) => number,
+        }
+    }
 }
 
 /// One frame as captured.

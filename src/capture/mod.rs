@@ -25,6 +25,7 @@ mod pcap;
 mod pcapng;
 mod reader;
 mod record;
+mod savefile;
 mod watch;
 
 pub use error::CaptureError;
@@ -34,6 +35,7 @@ pub use interface::{BlindReason, Counters, InterfaceStatus, State};
 pub use live::{LiveOptions, LiveSource};
 pub use notice::{Notice, NoticeKind};
 pub use record::Losses;
+pub use savefile::{Savefile, SavefileError};
 pub use watch::WatchSource;
 
 use crate::frame::Frame;

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -233,48 +234,106 @@ pub enum InspectFormat {
 
 /// `picket extract`
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(
+    mut_arg("files", |files| files.required_unless_present_any(["watch", "interface"])),
+    after_help = "\
 Examples:
-  picket extract --output csv capture.pcap > vectors.csv
+  picket extract capture.pcap > vectors.csv
   picket extract --output jsonl --schema picket-connection capture.pcapng
+  picket extract --schema mqttset --labels labels.toml --output parquet monday.pcap > monday.parquet
+  picket extract --schema siuru-window --window-ms 1000 capture.pcap
+  picket extract --interface br-lan --seconds 60 --write seen.pcap > live.csv
 
-CSV begins with a comment line that holds the schema's name and hash, then the header.")]
+CSV begins with a comment line that holds the schema's name, version and hash, then the header. Every
+column of every schema is explained in docs/features.md. What is not kept for want of room is told on
+stderr. --help lists the schemas."
+)]
 pub struct Extract {
     /// What is read.
     #[command(flatten)]
     pub captures: Captures,
 
-    /// How vectors are printed
-    #[arg(short, long, value_enum, value_name = "FORMAT")]
+    /// Capture live, in place of files, until interrupted; needs CAP_NET_RAW
+    #[arg(short, long, value_name = "IFACE", conflicts_with_all = ["files", "follow", "watch"])]
+    pub interface: Option<String>,
+
+    /// End the live capture after so many seconds
+    #[arg(long, value_name = "N", requires = "interface", conflicts_with_all = ["files", "watch"],
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub seconds: Option<u64>,
+
+    /// Write the frames of the live capture to this file too, as pcap
+    #[arg(long, value_name = "FILE", requires = "interface", conflicts_with_all = ["files", "watch"])]
+    pub write: Option<PathBuf>,
+
+    /// How rows are printed
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = VectorFormat::Csv)]
     pub output: VectorFormat,
 
-    /// Which vectors
-    #[arg(long, value_enum, value_name = "NAME", default_value_t = SchemaName::PicketHost)]
-    pub schema: SchemaName,
+    /// Which rows
+    #[arg(long, value_parser = Schemas, value_name = "NAME", default_value = "picket-host")]
+    pub schema: &'static str,
+
+    /// Milliseconds of a window of siuru-window
+    #[arg(long, value_name = "MS", default_value_t = crate::extract::catalogue::DEFAULT_WINDOW_MS,
+        value_parser = clap::value_parser!(u32).range(1..=86_400_000))]
+    pub window_ms: u32,
+
+    /// Add the labels that this file gives to packets, flows and hosts
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+
+    /// Leave the cells of mqttset that hold payloads empty
+    #[arg(long)]
+    pub no_payloads: bool,
+
+    /// Flows, hosts or streams that the schemas of published systems keep at once
+    #[arg(long, value_name = "N", default_value_t = crate::extract::DEFAULT_CAPACITY as u32,
+        value_parser = clap::value_parser!(u32).range(16..=16_777_216))]
+    pub table_size: u32,
 
     /// Configuration file.
     #[command(flatten)]
     pub config: ConfigFile,
 }
 
-/// How `extract` prints vectors.
+/// How `extract` prints rows.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum VectorFormat {
     /// Comma-separated values with a header
     Csv,
     /// One JSON object a line
     Jsonl,
+    /// Apache Parquet; not in builds for gateways
+    Parquet,
 }
 
-/// The schemas that can be extracted.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SchemaName {
-    /// One vector a source host and second
-    PicketHost,
-    /// One vector a connection at its end, and every 10 s while it lives
-    PicketConnection,
-    /// One vector a flow record of MQTT-SN or CoAP
-    PicketExchange,
+/// Reads the name of a schema.
+#[derive(Clone, Copy, Debug)]
+struct Schemas;
+
+impl TypedValueParser for Schemas {
+    type Value = &'static str;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<&'static str, clap::Error> {
+        let known: Vec<PossibleValue> = self.possible_values().into_iter().flatten().collect();
+        let name = PossibleValuesParser::new(known).parse_ref(command, argument, value)?;
+        let entry = crate::extract::catalogue::Entry::find(&name);
+        Ok(entry.map_or("", |entry| entry.name()))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let value = |entry: crate::extract::catalogue::Entry| {
+            let value = PossibleValue::new(entry.name()).help(entry.row());
+            if entry.name() == "picket-host" { value.alias("picket") } else { value }
+        };
+        Some(Box::new(crate::extract::catalogue::Entry::all().map(value)))
+    }
 }
 
 /// `picket evaluate`
@@ -565,7 +624,7 @@ mod tests {
             "run --no-such",
             "replay",
             "inspect",
-            "extract x.pcap",
+            "extract x.pcap --output xml",
             "alerts",
             "alerts export",
             "model",
@@ -631,11 +690,38 @@ mod tests {
     #[test]
     fn extract_names_its_schema() {
         let Command::Extract(extract) =
-            read("extract x --output csv --schema picket-connection").expect("it").command
+            read("extract x --schema siuru-window --window-ms 250").expect("it").command
         else {
             panic!("another command");
         };
-        assert_eq!((extract.output, extract.schema), (VectorFormat::Csv, SchemaName::PicketConnection));
+        assert_eq!((extract.output, extract.schema), (VectorFormat::Csv, "siuru-window"));
+        assert_eq!(extract.window_ms, 250);
+        let Command::Extract(extract) =
+            read("extract -i lo --seconds 3 --schema picket --output jsonl").expect("it").command
+        else {
+            panic!("another command");
+        };
+        assert_eq!((extract.interface.as_deref(), extract.seconds), (Some("lo"), Some(3)));
+        assert_eq!(extract.schema, "picket-host");
+        for line in [
+            "extract",
+            "extract x --schema none",
+            "extract x --seconds 3",
+            "extract x --write y",
+            "extract x -i lo",
+            "extract -i lo --seconds 0",
+            "extract x --table-size 1",
+        ] {
+            assert_eq!(read(line).expect_err(line).code(), sysexits::USAGE, "{line}");
+        }
+    }
+
+    #[test]
+    fn help_tells_what_the_rows_of_each_schema_are() {
+        let help = read("extract --help").expect_err("help").text();
+        for entry in crate::extract::catalogue::Entry::all() {
+            assert!(help.contains(&format!("- {}:", entry.name())), "{} in {help}", entry.name());
+        }
     }
 
     #[test]

@@ -1,185 +1,114 @@
-//! `picket extract`: the vectors of a schema, for training.
+//! `picket extract`: the rows of a schema, for training and for comparison.
 
-use std::io::{self, BufWriter, Write};
-use std::net::IpAddr;
+use std::io::{self, IsTerminal as _, Write};
+use std::path::Path;
 
-use super::args::{Extract, SchemaName, VectorFormat};
-use super::offline::Output;
-use super::{configuration, offline};
-use crate::config::Overrides;
-use crate::detect::scorer::NoModel;
-use crate::engine::{Engine, Sink};
+use super::args::{Extract, VectorFormat};
+use super::offline::{self, Consumer};
+use super::{configuration, live};
+use crate::config::{Config, Overrides};
 use crate::error::{ExitError, sysexits};
-use crate::features::FeatureVector;
-use crate::features::connection::CONNECTION;
-use crate::features::exchange::EXCHANGE;
-use crate::features::schema::{HOST, Schema};
-use crate::flow::key::Socket;
-use crate::flow::record::EndReason;
-use crate::memory::OwnedMemory;
+use crate::extract::catalogue::{Entry, Options};
+use crate::extract::{Extractor, Format, Labelled, Target, Writer};
+use crate::frame::Frame;
+use crate::label::{LabelId, Labeller, Labels};
 use crate::settings;
-use crate::time::Timestamp;
 
 pub(super) fn run(args: &Extract) -> Result<(), ExitError> {
     let config = configuration(&args.config, &Overrides::default())?;
-    let mut settings = settings::of(&config);
-    settings.rules = false;
-    let mut memory = OwnedMemory::new();
-    let mut engine = Engine::new(settings, memory.lend(), NoModel);
-    let schema = match args.schema {
-        SchemaName::PicketHost => &HOST,
-        SchemaName::PicketConnection => &CONNECTION,
-        SchemaName::PicketExchange => &EXCHANGE,
+    let format = format(args.output)?;
+    let entry = Entry::find(args.schema)
+        .ok_or_else(|| ExitError::new(sysexits::SOFTWARE, format!("extract: no schema {}", args.schema)))?;
+    let labels = args.labels.as_deref().map(Labels::load).transpose()?;
+    let options = Options {
+        settings: settings::of(&config),
+        capacity: usize::try_from(args.table_size).unwrap_or(usize::MAX),
+        window_ms: args.window_ms,
+        payloads: !args.no_payloads,
     };
-    let mut writer = Writer::new(BufWriter::new(io::stdout().lock()), schema, args.output);
-    let (_, outcome) = offline::drive(&args.captures, &mut engine, &mut writer);
+    let labelled = labels.as_ref().map(|labels| Labelled::new(labels, Target::of(entry.name())));
+    let mut memory = None;
+    let mut rows = RowsOf {
+        extractor: entry.extractor(&options, &mut memory),
+        writer: Writer::new(io::stdout(), entry.table(&options), format, labelled).map_err(unwritten)?,
+        labels: labels.as_ref(),
+        labeller: None,
+    };
+    let outcome = read(args, &config, &mut rows);
+    let RowsOf { mut extractor, mut writer, labeller, .. } = rows;
+    extractor.finish(labeller.as_ref(), &mut writer);
+    let evicted = extractor.evicted();
+    if evicted > 0 {
+        // Nobody is left to tell when stderr is closed.
+        let _ = writeln!(
+            io::stderr().lock(),
+            "picket: extract: {evicted} entries went early, since at most {} are kept (--table-size)",
+            args.table_size
+        );
+    }
     let written = writer.finish();
     outcome?;
     match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(ExitError::new(sysexits::IOERR, format!("extract: cannot write vectors: {error}")))
-        }
+        // The reader had enough, as `head` has.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritten(error)),
         _ => Ok(()),
     }
 }
 
-/// Writes the vectors of one schema.
-struct Writer<W> {
-    out: W,
-    schema: &'static Schema,
-    format: VectorFormat,
-    outcome: io::Result<()>,
-}
-
-/// What a vector is about: the names and values of the columns before the features.
-type About<'a> = &'a [(&'static str, String)];
-
-impl<W: Write> Writer<W> {
-    fn new(out: W, schema: &'static Schema, format: VectorFormat) -> Self {
-        let mut writer = Self { out, schema, format, outcome: Ok(()) };
-        writer.outcome = writer.head();
-        writer
-    }
-
-    /// The subject's columns.
-    fn subject(&self) -> &'static str {
-        if self.schema.name == HOST.name { "ts,host" } else { "ts,client,server,end_reason" }
-    }
-
-    fn head(&mut self) -> io::Result<()> {
-        if self.format == VectorFormat::Jsonl {
-            return Ok(());
+fn read(args: &Extract, config: &Config, rows: &mut RowsOf<'_>) -> Result<(), ExitError> {
+    match &args.interface {
+        Some(interface) => {
+            let filter = args.captures.filter.as_deref();
+            live::feed(interface, filter, args.seconds, args.write.as_deref(), config, rows)
         }
-        let Schema { name, version, .. } = self.schema;
-        writeln!(self.out, "# schema={name}/{version} hash={}", self.schema.hash())?;
-        write!(self.out, "{}", self.subject())?;
-        for feature in self.schema.features {
-            write!(self.out, ",{}", feature.name)?;
-        }
-        writeln!(self.out)
-    }
-
-    fn row(&mut self, about: About<'_>, vector: &FeatureVector) {
-        if self.outcome.is_ok() {
-            self.outcome = self.write_row(about, vector);
-        }
-    }
-
-    /// A row about two ends.
-    fn between(
-        &mut self,
-        ts: Timestamp,
-        client: Socket,
-        server: Socket,
-        end: Option<EndReason>,
-        vector: &FeatureVector,
-    ) {
-        let socket = |socket: Socket| std::net::SocketAddr::new(socket.addr.ip(), socket.port).to_string();
-        let about = [
-            ("ts", ts.to_string()),
-            ("client", socket(client)),
-            ("server", socket(server)),
-            ("end_reason", end.map_or("", EndReason::name).to_owned()),
-        ];
-        self.row(&about, vector);
-    }
-
-    fn write_row(&mut self, about: About<'_>, vector: &FeatureVector) -> io::Result<()> {
-        let values = vector.row(self.schema.width());
-        match self.format {
-            VectorFormat::Csv => {
-                let subject: Vec<&str> = about.iter().map(|(_, value)| value.as_str()).collect();
-                write!(self.out, "{}", subject.join(","))?;
-                for value in values {
-                    write!(self.out, ",{value}")?;
-                }
-            }
-            VectorFormat::Jsonl => {
-                let Schema { name, version, .. } = self.schema;
-                write!(self.out, "{{\"schema\":\"{name}/{version}\",\"hash\":\"{}\"", self.schema.hash())?;
-                for (name, value) in about {
-                    // Addresses, times and end reasons need no escaping.
-                    if *name == "ts" {
-                        write!(self.out, ",\"ts\":{value}")?;
-                    } else {
-                        write!(self.out, ",\"{name}\":\"{value}\"")?;
-                    }
-                }
-                for (feature, value) in self.schema.features.iter().zip(values) {
-                    write!(self.out, ",\"{}\":{value}", feature.name)?;
-                }
-                write!(self.out, "}}")?;
-            }
-        }
-        writeln!(self.out)
-    }
-
-    fn finish(mut self) -> io::Result<()> {
-        self.outcome?;
-        self.out.flush()
+        None => offline::feed(&args.captures, rows).1,
     }
 }
 
-impl<W: Write> Output for Writer<W> {
-    fn flush(&mut self) {
-        if self.outcome.is_ok() {
-            self.outcome = self.out.flush();
+fn unwritten(error: io::Error) -> ExitError {
+    ExitError::new(sysexits::IOERR, format!("extract: cannot write rows: {error}"))
+}
+
+fn format(wanted: VectorFormat) -> Result<Format, ExitError> {
+    match wanted {
+        VectorFormat::Csv => Ok(Format::Csv),
+        VectorFormat::Jsonl => Ok(Format::Jsonl),
+        VectorFormat::Parquet if io::stdout().is_terminal() => {
+            Err(ExitError::new(sysexits::USAGE, "extract: Parquet is not for terminals")
+                .hint("redirect stdout to a file"))
         }
+        #[cfg(feature = "parquet")]
+        VectorFormat::Parquet => Ok(Format::Parquet),
+        #[cfg(not(feature = "parquet"))]
+        VectorFormat::Parquet => Err(ExitError::new(
+            sysexits::UNAVAILABLE,
+            "extract: --output parquet: this build cannot write Parquet",
+        )
+        .hint("use --output csv, or a build with the cargo feature `parquet`")),
     }
 }
 
-impl<W: Write> Sink for Writer<W> {
-    const WANTS_VECTORS: bool = true;
+/// Makes rows of frames and writes them.
+struct RowsOf<'a> {
+    extractor: Box<dyn Extractor + 'a>,
+    writer: Writer<io::Stdout>,
+    labels: Option<&'a Labels>,
+    labeller: Option<Labeller>,
+}
 
-    fn host_vector(&mut self, ts: Timestamp, host: IpAddr, vector: &FeatureVector) {
-        if self.schema.name == HOST.name {
-            self.row(&[("ts", ts.to_string()), ("host", host.to_string())], vector);
-        }
+impl Consumer for RowsOf<'_> {
+    fn begin(&mut self, capture: &Path) {
+        self.labeller = self.labels.map(|labels| labels.for_capture(capture));
     }
 
-    fn connection_vector(
-        &mut self,
-        ts: Timestamp,
-        client: Socket,
-        server: Socket,
-        end: Option<EndReason>,
-        vector: &FeatureVector,
-    ) {
-        if self.schema.name == CONNECTION.name {
-            self.between(ts, client, server, end, vector);
-        }
+    #[inline]
+    fn frame(&mut self, frame: &Frame<'_>) -> bool {
+        let label = self.labeller.as_mut().map_or(LabelId::DEFAULT, |labeller| labeller.frame(frame));
+        self.extractor.frame(frame, label, self.labeller.as_ref(), &mut self.writer);
+        self.writer.is_ok()
     }
 
-    fn exchange_vector(
-        &mut self,
-        ts: Timestamp,
-        client: Socket,
-        server: Socket,
-        end: EndReason,
-        vector: &FeatureVector,
-    ) {
-        if self.schema.name == EXCHANGE.name {
-            self.between(ts, client, server, Some(end), vector);
-        }
+    fn idle(&mut self) {
+        self.writer.flush();
     }
 }

@@ -6,6 +6,7 @@ mod check;
 mod evaluate;
 mod extract;
 mod inspect;
+mod live;
 mod model;
 mod offline;
 mod output;

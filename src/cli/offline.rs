@@ -16,6 +16,7 @@ use crate::capture::{
 use crate::detect::scorer::Scorer;
 use crate::engine::{Engine, Sink};
 use crate::error::{ExitError, sysexits};
+use crate::frame::Frame;
 
 /// Frames between two looks at the position in the file.
 const PROGRESS_EVERY: u32 = 1 << 16;
@@ -26,6 +27,36 @@ pub(super) trait Output: Sink {
     fn flush(&mut self) {}
 }
 
+/// Takes the frames of captures.
+pub(super) trait Consumer {
+    /// The frames to come are of this capture.
+    fn begin(&mut self, _capture: &Path) {}
+
+    /// The next frame; whether more are wanted.
+    fn frame(&mut self, frame: &Frame<'_>) -> bool;
+
+    /// No frame has come for a while.
+    fn idle(&mut self) {}
+}
+
+/// An engine with its output.
+struct Through<'a, 'm, S, K> {
+    engine: &'a mut Engine<'m, S>,
+    sink: &'a mut K,
+}
+
+impl<S: Scorer, K: Output> Consumer for Through<'_, '_, S, K> {
+    #[inline]
+    fn frame(&mut self, frame: &Frame<'_>) -> bool {
+        self.engine.on_frame(frame, self.sink);
+        true
+    }
+
+    fn idle(&mut self) {
+        self.sink.flush();
+    }
+}
+
 /// Feeds the captures in turn to the engine and finishes it. Every whole packet of a damaged capture is taken in
 /// before the error is given; what is no error is told on stderr. Gives what was read, too.
 pub(super) fn drive<S: Scorer, K: Output>(
@@ -33,18 +64,30 @@ pub(super) fn drive<S: Scorer, K: Output>(
     engine: &mut Engine<'_, S>,
     sink: &mut K,
 ) -> (FileCounters, Result<(), ExitError>) {
+    let outcome = feed(captures, &mut Through { engine: &mut *engine, sink: &mut *sink });
+    engine.finish(sink);
+    outcome
+}
+
+/// Feeds the captures in turn to a consumer; as [`drive`], but nothing is finished.
+pub(super) fn feed(
+    captures: &Captures,
+    consumer: &mut impl Consumer,
+) -> (FileCounters, Result<(), ExitError>) {
     let mut read = FileCounters::default();
     let outcome = options(captures).and_then(|options| match &captures.watch {
         Some(folder) => {
             let mut source = WatchSource::open(folder, options).map_err(refused)?;
-            let outcome = pump(&mut source, engine, sink, |_| {});
+            consumer.begin(folder);
+            let outcome = pump(&mut source, consumer, |_| {});
             read = source.counters();
             outcome
         }
         None => captures.files.iter().try_for_each(|file| {
             let mut source = FileSource::with(file, options.clone()).map_err(refused)?;
             let bar = progress_bar(&source, file);
-            let outcome = pump(&mut source, engine, sink, |source| {
+            consumer.begin(file);
+            let outcome = pump(&mut source, consumer, |source| {
                 if let (Some(bar), Some(position)) = (&bar, source.position_bytes()) {
                     bar.set_position(position);
                 }
@@ -56,7 +99,6 @@ pub(super) fn drive<S: Scorer, K: Output>(
             outcome
         }),
     });
-    engine.finish(sink);
     (read, outcome)
 }
 
@@ -77,32 +119,40 @@ fn options(captures: &Captures) -> Result<FileOptions, ExitError> {
     let mut options =
         FileOptions { filter: captures.filter.clone(), follow: captures.follow, ..FileOptions::default() };
     if captures.follow || captures.watch.is_some() || captures.files.iter().any(|file| endless(file)) {
-        let stop = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            // The second one ends the program as ever, should the first not be noticed.
-            signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))
-                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-                .map_err(|error| {
-                    ExitError::new(sysexits::SOFTWARE, format!("cannot watch signal {signal}: {error}"))
-                })?;
-        }
-        options.stop = Some(stop);
+        options.stop = Some(stop_by_signal()?);
     }
     Ok(options)
 }
 
-/// Feeds a source to the engine until it ends.
-fn pump<F: FrameSource, S: Scorer, K: Output>(
+/// Set by the first SIGINT or SIGTERM.
+pub(super) fn stop_by_signal() -> Result<Arc<AtomicBool>, ExitError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // The second one ends the program as ever, should the first not be noticed.
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+            .map_err(|error| {
+                ExitError::new(sysexits::SOFTWARE, format!("cannot watch signal {signal}: {error}"))
+            })?;
+    }
+    Ok(stop)
+}
+
+/// Feeds a source to a consumer until either has enough.
+fn pump<F: FrameSource>(
     source: &mut F,
-    engine: &mut Engine<'_, S>,
-    sink: &mut K,
+    consumer: &mut impl Consumer,
     mut look: impl FnMut(&F),
 ) -> Result<(), ExitError> {
     let mut until_look = PROGRESS_EVERY;
     loop {
         match source.next_frame().map_err(refused)? {
-            Event::Frame(frame) => engine.on_frame(&frame, sink),
-            Event::Idle(_) => sink.flush(),
+            Event::Frame(frame) => {
+                if !consumer.frame(&frame) {
+                    return Ok(());
+                }
+            }
+            Event::Idle(_) => consumer.idle(),
             Event::Notice(notice) => tell(notice),
             Event::End => return Ok(()),
         }

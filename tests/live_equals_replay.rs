@@ -21,6 +21,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -30,7 +31,7 @@ use serde_json::Value;
 use support::capture::{Capture, SECOND, START, host};
 use support::mqtt::{V5, V311};
 use support::namespace::{in_namespace, ip};
-use support::program::{Daemon, open_folder, picket, wait_until};
+use support::program::{Daemon, PROGRAM, open_folder, picket, wait_until};
 use support::{attack, benign};
 
 /// Four attacks and an honest sensor in twelve seconds, then silence until everything is closed.
@@ -177,4 +178,46 @@ fn live_and_replay() {
 #[test]
 fn alerts_of_a_live_capture_equal_those_of_its_replay() {
     in_namespace("alerts_of_a_live_capture_equal_those_of_its_replay", live_and_replay);
+}
+
+/// Live rows of every kind equal, octet by octet, those of the frames that the same run recorded.
+fn live_and_recorded_rows() {
+    ip("link add va type veth peer name vb");
+    ip("link set va up");
+    ip("link set vb up");
+    let folder = open_folder();
+    let path = |name: &str| folder.path().join(name);
+    let schemas = ["picket-host", "picket-connection", "mqttset", "hindy-biflow", "siuru-window"];
+    let running: Vec<_> = schemas
+        .iter()
+        .map(|schema| {
+            let out = fs::File::create(path(&format!("{schema}.csv"))).unwrap();
+            Command::new(PROGRAM)
+                .args(args!["extract", "--interface", "va", "--seconds", "10", "--schema", schema])
+                .args(args!["--write", path(&format!("{schema}.pcap"))])
+                .stdin(Stdio::null())
+                .stdout(out)
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    std::thread::sleep(Duration::from_secs(2));
+    let broker = (host(1), 1883);
+    let frames = benign::sensor(V5, host(7), broker, START, 5)
+        .with(attack::brute_force(V311, host(66), broker, START + SECOND, 30, SECOND / 10))
+        .with(attack::tcp_scan(host(67), host(1), START + 2 * SECOND, 40, SECOND / 20));
+    inject(&frames, "vb");
+    for (mut child, schema) in running.into_iter().zip(schemas) {
+        assert!(child.wait().unwrap().success(), "{schema}");
+        let live = fs::read_to_string(path(&format!("{schema}.csv"))).unwrap();
+        let recorded = path(&format!("{schema}.pcap"));
+        let again = picket(args!["extract", "--schema", schema, recorded]).ok();
+        assert!(live.lines().count() > 20, "{schema}: {live}");
+        assert!(live == again, "{schema}: live\n{live}\nfrom the recording\n{again}");
+    }
+}
+
+#[test]
+fn rows_of_a_live_capture_equal_those_of_its_recording() {
+    in_namespace("rows_of_a_live_capture_equal_those_of_its_recording", live_and_recorded_rows);
 }

@@ -174,6 +174,8 @@ fn no_output_holds_a_secret() {
         (&["inspect", "--packets", "-o", "json"], CLIENT),
         (&["extract", "-o", "csv", "-c", &config], ","),
         (&["extract", "-o", "jsonl", "--schema", "picket-connection", "-c", &config], "{"),
+        (&["extract", "--schema", "hindy-packet", "-c", &config], "MQTT"),
+        (&["extract", "--schema", "mqttset", "--no-payloads", "-c", &config], "0xc2"),
     ] {
         let ended = run(Command::new(PROGRAM).args(command).arg(&file));
         let what = command.join(" ");
@@ -181,6 +183,19 @@ fn no_output_holds_a_secret() {
         assert!(ended.stdout.contains(shows), "{what} shows no {shows}");
         expect_none(&what, &ended);
     }
+}
+
+/// `mqttset` has payloads among its columns; no password is in it all the same.
+#[test]
+fn mqttset_holds_payloads_but_no_password() {
+    let folder = open_folder();
+    write(folder.path());
+    let file = folder.path().join("secrets.pcap");
+    let ended = run(Command::new(PROGRAM).args(["extract", "--schema", "mqttset"]).arg(&file));
+    assert!(ended.status.success(), "{}", ended.stderr);
+    let hex = |secret: &str| secret.bytes().fold(String::new(), |hex, octet| format!("{hex}{octet:02x}"));
+    assert!(ended.stdout.contains(&hex(PAYLOAD)));
+    assert!(!ended.stdout.contains(&hex(PASSWORD)) && !ended.stdout.contains(PASSWORD));
 }
 
 /// The captures of every violation, with the passwords in them.

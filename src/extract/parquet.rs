@@ -108,9 +108,9 @@ impl Pending {
             }
             (Values::Texts(text, ends), ColumnWriter::ByteArrayColumnWriter(writer)) => {
                 let all = ByteArray::from(std::mem::take(text));
-                let mut start = 0;
-                let slice = |end: &usize| all.slice(std::mem::replace(&mut start, *end), end - start);
-                let values: Vec<ByteArray> = ends.iter().map(slice).collect();
+                let starts = std::iter::once(&0).chain(ends.iter());
+                let slices = starts.zip(ends.iter()).map(|(start, end)| all.slice(*start, end - start));
+                let values: Vec<ByteArray> = slices.collect();
                 writer.write_batch(&values, present, None)?;
                 ends.clear();
             }

@@ -1,21 +1,12 @@
 //! The schemas of published systems against what those systems themselves wrote over captures of others, where these
 //! are at hand; prints a line where they are not.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "a test may panic and say why it was skipped"
-)]
-
-mod support;
 
 use std::path::Path;
 
 use picket::extract::catalogue::Options;
 
-use support::corpus::corpus;
-use support::extract::{Extracted, extract};
+use crate::support::corpus::corpus;
+use crate::support::extract::{Extracted, extract};
 
 /// Captures by the name that the oracles give them.
 const CAPTURES: [(&str, &str); 9] = [

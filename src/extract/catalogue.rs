@@ -7,6 +7,7 @@ use super::{DEFAULT_CAPACITY, Extractor, hindy, mqttset, siuru};
 use crate::engine::{Memory, Settings};
 use crate::features::connection::CONNECTION;
 use crate::features::exchange::EXCHANGE;
+use crate::features::packet::PACKET;
 use crate::features::schema::{HOST, Schema};
 use crate::memory::OwnedMemory;
 
@@ -23,9 +24,10 @@ pub enum Entry {
 }
 
 /// Our schemas, the default one first.
-pub const OURS: [Entry; 3] = [
+pub const OURS: [Entry; 4] = [
     Entry::Ours(&HOST, "One row per source host and second in which it sent something or has open sessions"),
     Entry::Ours(&CONNECTION, "One row per TCP connection at its end, and every 10 s while it lives"),
+    Entry::Ours(&PACKET, "One row per control packet of a client"),
     Entry::Ours(&EXCHANGE, "One row per flow record of MQTT-SN or CoAP"),
 ];
 

@@ -12,6 +12,7 @@ use crate::engine::{Engine, Memory, Settings, Sink};
 use crate::features::FeatureVector;
 use crate::features::connection::CONNECTION;
 use crate::features::exchange::EXCHANGE;
+use crate::features::packet::PACKET;
 use crate::features::schema::{HOST, Schema};
 use crate::flow::key::{FlowKey, Socket};
 use crate::flow::record::EndReason;
@@ -106,6 +107,7 @@ impl Pass<'_> {
 impl Sink for Pass<'_> {
     const WANTS_FRAMES: bool = true;
     const WANTS_VECTORS: bool = true;
+    const WANTS_PACKET_VECTORS: bool = true;
 
     fn frame(&mut self, frame: &Frame<'_>, decoded: Result<&Packet<'_>, SkipReason>) {
         if self.label == LabelId::DEFAULT {
@@ -121,6 +123,13 @@ impl Sink for Pass<'_> {
         let label = self.label;
         let known = self.flows.get_or_forget(key, frame.ts, || label);
         *known = known.or(label);
+    }
+
+    fn packet_vector(&mut self, ts: Timestamp, client: Socket, server: Socket, vector: &FeatureVector) {
+        if self.schema.name == PACKET.name {
+            let label = self.flows.peek(&FlowKey::new(client, server)).copied().unwrap_or_default();
+            self.give(&[Cell::Time(ts), Cell::Socket(client), Cell::Socket(server)], vector, Some(label));
+        }
     }
 
     fn host_vector(&mut self, ts: Timestamp, host: IpAddr, vector: &FeatureVector) {

@@ -137,7 +137,11 @@ pub fn subject(schema: &str) -> &'static [Column] {
     const SERVER: Column = Column::text("server", "address and port of who was connected to");
     const BETWEEN: [Column; 4] =
         [TS, CLIENT, SERVER, Column::text("end_reason", "why the flow record ends; empty while it goes on")];
-    if schema == crate::features::schema::HOST.name { &HOST } else { &BETWEEN }
+    match schema {
+        "picket-host" => &HOST,
+        "picket-packet" => &BETWEEN[..3],
+        _ => &BETWEEN,
+    }
 }
 
 #[cfg(test)]

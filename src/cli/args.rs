@@ -1,5 +1,7 @@
 //! The command line: what can be typed, and what it means. Definitions only; the commands are elsewhere.
 
+pub mod update;
+
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -50,9 +52,12 @@ pub enum Command {
     Evaluate(Evaluate),
     /// Read the stored alerts
     Alerts(Alerts),
-    /// Look at a model
+    /// Look at a model, make a release of it
     #[command(subcommand)]
     Model(Model),
+    /// Make and show the keys that releases are signed with
+    #[command(subcommand)]
+    Trust(update::Trust),
     /// Check the configuration and show what is in force
     Check(ConfigFile),
     /// Show how the running daemon is
@@ -503,6 +508,12 @@ pub enum ExportFormat {
 pub enum Model {
     /// Print name, version, schema, kind, size, classes, thresholds, vote and provenance of a model
     Show(ModelShow),
+    /// Put a model and what is to be known of it into one file
+    Bundle(update::ModelBundle),
+    /// Sign a bundle
+    Sign(update::SignFile),
+    /// Check a bundle: signatures, times, and that the model loads
+    Verify(update::ModelVerify),
 }
 
 /// `picket model show`

@@ -10,9 +10,11 @@ mod live;
 mod model;
 mod offline;
 mod output;
+mod release;
 mod replay;
 mod run;
 mod status;
+mod trust;
 
 use std::process::{ExitCode, Termination};
 
@@ -49,6 +51,7 @@ fn dispatch(command: Command) -> Result<(), ExitError> {
         Command::Extract(args) => extract::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Model(args) => model::run(&args),
+        Command::Trust(args) => trust::run(&args),
         Command::Alerts(args) => alerts::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Status(args) => status::run(&args),

@@ -1,4 +1,4 @@
-//! `picket model`: what a model file says of itself.
+//! `picket model`: what a model file says of itself; the rest is in `release`.
 
 use std::io::Write as _;
 
@@ -9,8 +9,12 @@ use crate::error::{ExitError, sysexits};
 use crate::model::{LoadError, OnnxScorer};
 
 pub(super) fn run(args: &Model) -> Result<(), ExitError> {
-    let Model::Show(show) = args;
-    show_model(show)
+    match args {
+        Model::Show(show) => show_model(show),
+        Model::Bundle(bundle) => super::release::bundle(bundle),
+        Model::Sign(sign) => super::release::sign(sign),
+        Model::Verify(verify) => super::release::verify_bundle(verify),
+    }
 }
 
 fn show_model(args: &ModelShow) -> Result<(), ExitError> {

@@ -3,11 +3,15 @@
 //! Nothing that comes over the network is believed. [`trust`] says what is signed by whom, and is the only way to
 //! a [`document::Manifest`] that the rest works with. Every refusal has a [`reason::Reason`] of its own.
 
+pub mod bundle;
 pub mod compat;
 pub mod digest;
 pub mod document;
+pub mod keyfile;
+pub mod machine;
 pub mod reason;
 pub mod signing;
+pub mod slots;
 pub mod trust;
 
 /// Largest model that can be published, in octets: what the daemon loads at all.

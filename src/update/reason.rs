@@ -115,6 +115,8 @@ reasons! {
     NoSpace = "no_space",
 
     // ---- how it comes
+    /// It may be fetched only in a way that this device has not.
+    NoTransport = "no_transport",
     /// A block of a transfer that nobody asked for.
     ForeignTransfer = "foreign_transfer",
     /// A block with an index or a length that it cannot have.

@@ -18,7 +18,18 @@ impl SigningKey {
     /// # Errors
     /// The seed gives a key that proves nothing; no honest generator ever made one.
     pub fn from_seed(seed: &[u8; 32]) -> Result<Self, WeakKey> {
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| WeakKey)?;
+        Self::of(Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| WeakKey)?)
+    }
+
+    /// The key of a PKCS#8 document.
+    ///
+    /// # Errors
+    /// It holds no usable Ed25519 key.
+    pub fn from_pkcs8(document: &[u8]) -> Result<Self, WeakKey> {
+        Self::of(Ed25519KeyPair::from_pkcs8_maybe_unchecked(document).map_err(|_| WeakKey)?)
+    }
+
+    fn of(pair: Ed25519KeyPair) -> Result<Self, WeakKey> {
         let octets = pair.public_key().as_ref().try_into().map_err(|_| WeakKey)?;
         Ok(Self { pair, public: PublicKey::from_octets(octets)? })
     }

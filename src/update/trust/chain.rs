@@ -23,10 +23,17 @@ impl SignedRoot {
     /// # Errors
     /// It is not well formed or not signed.
     pub fn from_file(octets: &[u8]) -> Result<Self, Refusal> {
-        let envelope = Envelope::read(Kind::Root, octets)?;
+        Self::from_envelope(&Envelope::read(Kind::Root, octets)?)
+    }
+
+    /// As [`SignedRoot::from_file`], of an envelope that is read already.
+    ///
+    /// # Errors
+    /// It is not well formed or not signed.
+    pub fn from_envelope(envelope: &Envelope) -> Result<Self, Refusal> {
         let root = Root::read(&envelope.payload)?;
-        verify(&envelope, Kind::Root, &root)?;
-        Ok(Self { root, envelope })
+        verify(envelope, Kind::Root, &root)?;
+        Ok(Self { root, envelope: envelope.clone() })
     }
 
     /// The root that follows, signed under the thresholds of both.

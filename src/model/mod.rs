@@ -24,6 +24,8 @@ pub mod chain;
 pub mod error;
 pub mod golden;
 pub mod info;
+#[cfg(test)]
+mod kinds;
 pub mod metadata;
 pub mod novelty;
 pub mod onnx;

@@ -1,7 +1,6 @@
 //! A hostile file and what it takes to make one.
 
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::{AttributeProto, ModelProto, NodeProto, TensorProto, type_proto};
+use tract_onnx::pb::{ModelProto, NodeProto, TensorProto, type_proto};
 
 use crate::model_support::{changed, graph};
 
@@ -41,22 +40,4 @@ pub(crate) fn input_type(model: &mut ModelProto) -> &mut type_proto::Tensor {
     let value = graph(model).input[0].r#type.as_mut().unwrap().value.as_mut().unwrap();
     let type_proto::Value::TensorType(tensor) = value;
     tensor
-}
-
-pub(crate) fn ints(name: &str, values: &[i64]) -> AttributeProto {
-    AttributeProto {
-        name: name.into(),
-        r#type: AttributeType::Ints.into(),
-        ints: values.to_vec(),
-        ..AttributeProto::default()
-    }
-}
-
-pub(crate) fn int(name: &str, value: i64) -> AttributeProto {
-    AttributeProto {
-        name: name.into(),
-        r#type: AttributeType::Int.into(),
-        i: value,
-        ..AttributeProto::default()
-    }
 }

@@ -5,8 +5,8 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension;
 use tract_onnx::pb::{AttributeProto, ModelProto, OperatorSetIdProto};
 
-use crate::case::{Case, case, constant, input_type, int, ints, of, replace};
-use crate::model_support::{floats, graph, node, port, raw};
+use crate::case::{Case, case, constant, input_type, of, replace};
+use crate::model_support::{floats, graph, int, ints, node, port, raw};
 
 /// The graph as a whole and its ports.
 pub(crate) fn graph_cases() -> Vec<Case> {

@@ -11,6 +11,7 @@
     reason = "a test may panic, wait, read the clock and say why it was skipped"
 )]
 
+mod beyond;
 mod case;
 mod inside;
 #[allow(dead_code, reason = "shared with model_scorer.rs, which uses other parts")]
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use case::Case;
 use model_support::good;
+use model_support::kinds::every_kind;
 use picket::detect::scorer::Verdict;
 use picket::features::FeatureVector;
 use picket::model::{Fault, OnnxScorer};
@@ -42,10 +44,15 @@ fn every_hostile_file_is_refused_with_its_own_reason() {
         inside::wiring_cases(),
         inside::node_cases(),
         inside::attribute_cases(),
+        beyond::tree_cases(),
+        beyond::pattern_cases(),
     ];
     let cases: Vec<Case> = groups.into_iter().flatten().collect();
-    assert!(cases.len() >= 100, "{}", cases.len());
-    OnnxScorer::from_bytes(&good().encode_to_vec()).expect("the model that all cases start from is valid");
+    assert!(cases.len() >= 170, "{}", cases.len());
+    for (name, model) in every_kind() {
+        let outcome = OnnxScorer::from_bytes(&model.encode_to_vec());
+        assert!(outcome.is_ok(), "{name}, from which cases start: {:?}", outcome.err());
+    }
     let mut wrong = Vec::new();
     for Case { what, bytes, reason } in &cases {
         let start = Instant::now();
@@ -131,7 +138,7 @@ fn load_and_score(bytes: &[u8], what: &str) -> bool {
 
 #[test]
 fn mutated_octets_neither_panic_nor_hang() {
-    let whole = good().encode_to_vec();
+    let wholes = every_kind().map(|(_, model)| model.encode_to_vec());
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
     let mut next = move |below: usize| {
         // xorshift64: repeatable, so that a failure can be found again by its round.
@@ -141,8 +148,8 @@ fn mutated_octets_neither_panic_nor_hang() {
         usize::try_from(state % u64::try_from(below).unwrap()).unwrap()
     };
     let (mut accepted, mut refused) = (0u32, 0u32);
-    for round in 0..4000 {
-        let mut bytes = whole.clone();
+    for round in 0..4200 {
+        let mut bytes = wholes[round % wholes.len()].clone();
         for _ in 0..=next(3) {
             let at = next(bytes.len());
             match next(5) {
@@ -170,8 +177,12 @@ fn mutated_octets_neither_panic_nor_hang() {
 
 #[test]
 fn every_prefix_is_refused() {
-    let whole = good().encode_to_vec();
-    for end in 0..whole.len() {
-        assert!(!load_and_score(&whole[..end], &format!("the first {end} octets")));
+    for (name, model) in every_kind() {
+        let whole = model.encode_to_vec();
+        // Every place near either end, and places in between.
+        let len = whole.len();
+        for end in (0..len).filter(|end| *end < 64 || end % 7 == 0 || len - end < 64) {
+            assert!(!load_and_score(&whole[..end], &format!("the first {end} octets of {name}")));
+        }
     }
 }

@@ -3,6 +3,8 @@
 //! Its shape is that of an exported one: log1p, standardise, clip, int8, two layers, softmax.
 #![allow(unreachable_pub, reason = "shared by test binaries, none of which exports anything")]
 
+pub mod kinds;
+
 use picket::features::schema::HOST;
 use prost::Message as _;
 use tract_onnx::pb::attribute_proto::AttributeType;
@@ -194,5 +196,25 @@ pub fn port(name: &str, rows: &str, columns: i64) -> ValueInfoProto {
             ..TypeProto::default()
         }),
         ..ValueInfoProto::default()
+    }
+}
+
+/// An attribute of one number.
+pub fn int(name: &str, value: i64) -> AttributeProto {
+    AttributeProto {
+        name: name.into(),
+        r#type: AttributeType::Int.into(),
+        i: value,
+        ..AttributeProto::default()
+    }
+}
+
+/// An attribute of a list of numbers.
+pub fn ints(name: &str, values: &[i64]) -> AttributeProto {
+    AttributeProto {
+        name: name.into(),
+        r#type: AttributeType::Ints.into(),
+        ints: values.to_vec(),
+        ..AttributeProto::default()
     }
 }

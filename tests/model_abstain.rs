@@ -11,16 +11,15 @@ use picket::features::FeatureVector;
 use picket::features::schema::HOST;
 use picket::model::OnnxScorer;
 use picket::model::onnx::ScoreCounts;
-use prost::Message as _;
 use proptest::prelude::*;
+use prost::Message as _;
 use tract_onnx::pb::ModelProto;
 
 /// A model that names a class for every row it judges.
 fn accuser(model: &ModelProto, novelty: &str) -> OnnxScorer {
     let mut model = model.clone();
     let is_classifier = !model.metadata_props.iter().any(|entry| entry.key == "picket.kind");
-    let thresholds =
-        if is_classifier { "tcp_scan=0,mqtt_publish_flood=0" } else { "anomaly=0.000000001" };
+    let thresholds = if is_classifier { "tcp_scan=0,mqtt_publish_flood=0" } else { "anomaly=0.000000001" };
     set_metadata(&mut model, "picket.thresholds", thresholds);
     set_metadata(&mut model, "picket.novelty", novelty);
     OnnxScorer::from_bytes(&model.encode_to_vec()).unwrap()
@@ -39,9 +38,9 @@ fn absurd() -> impl Strategy<Value = f32> {
         Just(-1.0f32),
         Just(-1e-40f32),
         Just(1e-40f32),
-        any::<u32>().prop_map(f32::from_bits).prop_filter("absurd", |value| {
-            !(0.0..=1e15).contains(value) || value.is_subnormal()
-        }),
+        any::<u32>()
+            .prop_map(f32::from_bits)
+            .prop_filter("absurd", |value| { !(0.0..=1e15).contains(value) || value.is_subnormal() }),
     ]
 }
 

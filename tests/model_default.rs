@@ -102,9 +102,14 @@ fn golden_rows(model: &[u8]) -> (usize, usize, Vec<Vec<f32>>) {
     flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut octets).unwrap();
     let rest = octets.strip_prefix(MAGIC).expect("golden rows");
     let (hash, rest) = rest.split_at(32);
-    assert_eq!(hash, sha2::Sha256::digest(model).as_slice(), "made for another model: run golden_rows.py again");
+    assert_eq!(
+        hash,
+        sha2::Sha256::digest(model).as_slice(),
+        "made for another model: run golden_rows.py again"
+    );
     let (head, rest) = rest.split_at(12);
-    let number = |at: usize| usize::try_from(u32::from_le_bytes(head[at..at + 4].try_into().unwrap())).unwrap();
+    let number =
+        |at: usize| usize::try_from(u32::from_le_bytes(head[at..at + 4].try_into().unwrap())).unwrap();
     let (rows, columns, classes) = (number(0), number(4), number(8));
     assert_eq!(rest.len(), rows * classes * 3);
     let real = |octets: &[u8]| {

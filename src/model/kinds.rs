@@ -63,7 +63,10 @@ fn every_kind_computes_what_onnxruntime_does() {
             for (found, wanted) in found.iter().zip(wanted) {
                 // Probabilities to 1e-5; scores, which may be large, to as much of themselves.
                 let tolerance = 1e-5 * wanted.abs().max(1.0);
-                assert!((found - wanted).abs() <= tolerance, "{name}, row {row}: {found} instead of {wanted}");
+                assert!(
+                    (found - wanted).abs() <= tolerance,
+                    "{name}, row {row}: {found} instead of {wanted}"
+                );
             }
         }
     }

@@ -204,10 +204,9 @@ pub(crate) fn pattern_cases() -> Vec<Case> {
         }),
         from(naive_bayes(), "squares that overflow", "the result would not be finite", |m| {
             graph(m).node.truncate(1);
-            graph(m).node.extend([
-                node("Mul", "counts counts", "squares"),
-                node("Concat", "counts squares", "probs"),
-            ]);
+            graph(m)
+                .node
+                .extend([node("Mul", "counts counts", "squares"), node("Concat", "counts squares", "probs")]);
         }),
         from(autoencoder(), "a mean over the batch", "its attribute \"axes\"", |m| {
             of(m, "ReduceMean").attribute = vec![ints("axes", &[0])];

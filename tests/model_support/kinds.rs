@@ -108,9 +108,8 @@ fn ensemble(output: &str, labels: usize, softmax: bool, leaf: impl Fn(usize, usi
         if node < 3 { (columns[tree * 3 + node].abs() * 1000.0) as i64 % size(HOST.width()) } else { 0 }
     };
     let nodes = || (0..TREES).flat_map(|tree| (0..7).map(move |node| (tree, node)));
-    let child = |step: usize| {
-        move |(_, node): (usize, usize)| if node < 3 { size(2 * node + step) } else { 0 }
-    };
+    let child =
+        |step: usize| move |(_, node): (usize, usize)| if node < 3 { size(2 * node + step) } else { 0 };
     let weights = || {
         nodes()
             .filter(|(_, node)| *node >= 3)

@@ -65,6 +65,8 @@ pub const WAITING_ROWS: usize = 32;
 pub const SCORED_OF_HOST: u8 = 16;
 /// Rows about connections, or about packets, that are scored in a second, all hosts together.
 pub const SCORED_PER_SECOND: u32 = 1024;
+/// Rows about control packets that one segment may give to the models.
+pub const PACKETS_OF_SEGMENT: usize = 16;
 /// Rows of a host that can vote on what a model says of it.
 pub const VOTES: usize = 16;
 /// After so many seconds without a row of a host, the votes on it are void.

@@ -9,6 +9,7 @@ use super::aside::Bystanders;
 use super::carrier::CarrierStats;
 use super::credentials::Logins;
 use super::exposure::UnexpectedServers;
+use super::scoring::PacketRows;
 use crate::alert::{Alert, ClientId, Detector, Endpoint, Severity, ViolationNames};
 use crate::client::{Client, ClientKey};
 use crate::decode::Address;
@@ -78,6 +79,8 @@ pub struct Knowledge<'m> {
     pub(super) subscribers: Owners,
     /// What is remembered of hosts that do not speak MQTT.
     pub(super) bystanders: Bystanders,
+    /// Rows about control packets, on their way to the models.
+    pub(super) packet_rows: PacketRows,
 }
 
 impl Knowledge<'_> {

@@ -193,6 +193,8 @@ impl<'m, S: Scorer> Engine<'m, S> {
         let Memory { incidents, heads, hellos, held, recent, aliases, alias_tags, .. } = memory;
         let hosts: Table<'m, HostKey, Host, HOST_WAYS> = Table::new(hosts, host_tags, key);
         let clients: Table<'m, ClientKey, Client, CLIENT_WAYS> = Table::new(clients, client_tags, key);
+        let scoring = scoring::Scoring::new(&scorer);
+        let wanted = scoring.wants(scoring::Subject::Packet);
         Self {
             clock: Clock::default(),
             connections: Table::new(connections, connection_tags, key),
@@ -222,8 +224,9 @@ impl<'m, S: Scorer> Engine<'m, S> {
                 publishers: Owners::new(PUBLISHER_PATIENCE_SECS),
                 subscribers: Owners::new(SUBSCRIBER_PATIENCE_SECS),
                 bystanders: aside::Bystanders::default(),
+                packet_rows: scoring::PacketRows::new(wanted),
             },
-            scoring: scoring::Scoring::new(&scorer),
+            scoring,
             scorer,
             stats: Stats::default(),
             second: 0,
@@ -255,6 +258,9 @@ impl<'m, S: Scorer> Engine<'m, S> {
                 }
                 self.skip(frame, reason, sink);
             }
+        }
+        if !self.knowledge.packet_rows.is_empty() {
+            self.offer_packets(now, sink);
         }
     }
 

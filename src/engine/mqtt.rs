@@ -221,7 +221,7 @@ impl Knowledge<'_> {
             let violations = *found.by(talk.direction);
             self.show(talk, raw, &ControlPacket { violations, ..packet }, topic, sink);
         }
-        if K::WANTS_PACKET_VECTORS {
+        if K::WANTS_PACKET_VECTORS || self.packet_rows.wanted {
             let violations = *found.by(talk.direction);
             let topic_len = alias.as_ref().map_or(topic.len(), |alias| alias.len);
             self.give_packet_vector(talk, raw, &ControlPacket { violations, ..packet }, topic_len, sink);
@@ -261,7 +261,7 @@ impl Knowledge<'_> {
 
     /// Gives the vector of a client's packet out, and notes when either side spoke.
     fn give_packet_vector<K: Sink>(
-        &self,
+        &mut self,
         talk: &mut Talk<'_>,
         raw: &RawPacket<'_>,
         packet: &ControlPacket<'_>,
@@ -279,8 +279,20 @@ impl Knowledge<'_> {
         *by_client = now;
         let (session, opened, in_websocket) = (&*talk.session, talk.opened, talk.in_websocket);
         let seen = InSession { raw, packet, topic_len, session, opened, since, in_websocket };
-        let ts = now - Duration::from_micros(self.clock_offset);
-        sink.packet_vector(ts, talk.ends.client, talk.ends.server, &packet_vector(&seen, now));
+        let admitted = self.packet_rows.wanted
+            && !*talk.ours
+            && self.hosts.at(talk.ends.host).is_some_and(|(_, host)| self.packet_rows.admits(host, now));
+        if !admitted && !K::WANTS_PACKET_VECTORS {
+            return;
+        }
+        let vector = packet_vector(&seen, now);
+        if admitted {
+            self.packet_rows.push(vector, talk.ends.host);
+        }
+        if K::WANTS_PACKET_VECTORS {
+            let ts = now - Duration::from_micros(self.clock_offset);
+            sink.packet_vector(ts, talk.ends.client, talk.ends.server, &vector);
+        }
     }
 
     fn on_connect<K: Sink>(&mut self, talk: &mut Talk<'_>, connect: &Connect<'_>, sink: &mut K) {

@@ -10,9 +10,11 @@ use super::{Engine, Sink};
 use crate::detect::scorer::{Scorer, Verdict};
 use crate::features::FeatureVector;
 use crate::features::connection::CONNECTION;
+use crate::features::packet::PACKET;
 use crate::features::schema::{HOST, Schema};
 use crate::flow::table::Handle;
-use crate::limits::{MODELS, SCORED_PER_SECOND, WAITING_ROWS};
+use crate::host::Host;
+use crate::limits::{MODELS, PACKETS_OF_SEGMENT, SCORED_PER_SECOND, WAITING_ROWS};
 use crate::time::Timestamp;
 
 /// What a row is about.
@@ -22,16 +24,61 @@ pub(super) enum Subject {
     Host,
     /// A connection.
     Connection,
+    /// A control packet of a client.
+    Packet,
 }
 
 impl Subject {
-    const ALL: [Self; 2] = [Self::Host, Self::Connection];
+    const ALL: [Self; 3] = [Self::Host, Self::Connection, Self::Packet];
 
     const fn schema(self) -> &'static Schema {
         match self {
             Self::Host => &HOST,
             Self::Connection => &CONNECTION,
+            Self::Packet => &PACKET,
         }
+    }
+}
+
+/// Places of [`ScoredRows`](crate::host::ScoredRows).
+const OF_CONNECTIONS: usize = 0;
+const OF_PACKETS: usize = 1;
+
+/// Rows about control packets between their reading, where only what is known of hosts is at hand, and the models.
+#[derive(Debug)]
+pub(super) struct PacketRows {
+    /// Whether any model wants them.
+    pub(super) wanted: bool,
+    waiting: Vec<(FeatureVector, Handle), PACKETS_OF_SEGMENT>,
+    passed_over: u64,
+}
+
+impl PacketRows {
+    /// None yet.
+    pub(super) const fn new(wanted: bool) -> Self {
+        Self { wanted, waiting: Vec::new(), passed_over: 0 }
+    }
+
+    /// Whether there is something for [`Engine::offer_packets`] to do.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Whether a row about a control packet of this host is to be scored, so that it is made only then.
+    pub(super) fn admits(&mut self, host: &mut Host, now: Timestamp) -> bool {
+        let admits =
+            host.is_of_interest() && !self.waiting.is_full() && host.scored.admits(OF_PACKETS, now.as_secs());
+        if !admits {
+            self.passed_over += 1;
+        }
+        admits
+    }
+
+    /// Lets a row wait for the end of its segment.
+    pub(super) fn push(&mut self, row: FeatureVector, host: Handle) {
+        // Who was admitted finds room.
+        let _ = self.waiting.push((row, host));
     }
 }
 
@@ -86,6 +133,23 @@ impl Scoring {
         self.passed_over
     }
 
+    /// Whether one more row of this kind may be scored in the second of `now`; it is counted either way.
+    fn admits(&mut self, subject: Subject, now: Timestamp) -> bool {
+        let second = now.as_secs();
+        if self.second != second {
+            self.second = second;
+            self.waiting.iter_mut().for_each(|waiting| waiting.taken = 0);
+        }
+        let waiting = &mut self.waiting[subject as usize];
+        let admits = waiting.taken < SCORED_PER_SECOND;
+        if admits {
+            waiting.taken += 1;
+        } else {
+            self.passed_over += 1;
+        }
+        admits
+    }
+
     /// Lets a row wait; says whether there is room for another.
     fn push(&mut self, subject: Subject, row: &FeatureVector, host: Handle) -> bool {
         let waiting = &mut self.waiting[subject as usize];
@@ -105,20 +169,22 @@ impl<S: Scorer> Engine<'_, S> {
         let Some((_, host)) = self.knowledge.hosts.at(host).filter(|(_, host)| host.is_of_interest()) else {
             return false;
         };
-        let second = now.as_secs();
-        if self.scoring.second != second {
-            self.scoring.second = second;
-            self.scoring.waiting.iter_mut().for_each(|waiting| waiting.taken = 0);
-        }
-        let waiting = &mut self.scoring.waiting[subject as usize];
-        let admits = waiting.taken < SCORED_PER_SECOND
-            && host.scored.admits(subject as usize - Subject::Connection as usize, second);
-        if admits {
-            waiting.taken += 1;
-        } else {
+        if !host.scored.admits(OF_CONNECTIONS, now.as_secs()) {
             self.scoring.passed_over += 1;
+            return false;
         }
-        admits
+        self.scoring.admits(subject, now)
+    }
+
+    /// Hands the rows of the control packets just read to the models.
+    #[cold]
+    pub(super) fn offer_packets<K: Sink>(&mut self, now: Timestamp, sink: &mut K) {
+        self.scoring.passed_over += core::mem::take(&mut self.knowledge.packet_rows.passed_over);
+        for (row, host) in core::mem::take(&mut self.knowledge.packet_rows.waiting) {
+            if self.scoring.admits(Subject::Packet, now) {
+                self.offer(Subject::Packet, &row, host, now, sink);
+            }
+        }
     }
 
     /// Hands a row about a host to the models. It is scored at the end of the second, or when enough have come together.
@@ -137,6 +203,7 @@ impl<S: Scorer> Engine<'_, S> {
 
     /// Scores all that waits.
     pub(super) fn score_all<K: Sink>(&mut self, now: Timestamp, sink: &mut K) {
+        self.offer_packets(now, sink);
         for subject in Subject::ALL {
             self.score(subject, now, sink);
         }

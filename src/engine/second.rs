@@ -81,6 +81,7 @@ impl<S: Scorer> Engine<'_, S> {
         let second = self.second;
         let end = Timestamp::from_secs(second + 1);
         self.scoring.ask_wishes(&self.scorer);
+        self.knowledge.packet_rows.wanted = self.scoring.wants(Subject::Packet);
         self.visit_connections(second, end, sink);
         self.visit_exchanges(second, end, sink);
         self.visit_hosts(second, end, sink);

@@ -26,10 +26,11 @@ use super::novelty::{self, Novelty};
 use crate::detect::class::Class;
 use crate::detect::vote::Vote;
 use crate::features::connection::CONNECTION;
+use crate::features::packet::PACKET;
 use crate::features::schema::{HOST, HOST_V1, Schema};
 
 /// The schemas whose rows can be scored.
-pub const SCHEMAS: &[&Schema] = &[&HOST, &HOST_V1, &CONNECTION];
+pub const SCHEMAS: &[&Schema] = &[&HOST, &HOST_V1, &CONNECTION, &PACKET];
 
 const NAME: &str = "picket.name";
 const VERSION: &str = "picket.version";

@@ -67,8 +67,7 @@ impl PacketRows {
 
     /// Whether a row about a control packet of this host is to be scored, so that it is made only then.
     pub(super) fn admits(&mut self, host: &mut Host, now: Timestamp) -> bool {
-        let admits =
-            host.is_of_interest() && !self.waiting.is_full() && host.scored.admits(OF_PACKETS, now.as_secs());
+        let admits = !self.waiting.is_full() && host.scored.admits(OF_PACKETS, now.as_secs());
         if !admits {
             self.passed_over += 1;
         }

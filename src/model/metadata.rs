@@ -331,7 +331,7 @@ mod tests {
             (VERSION, "1.0"),
             (CREATED, "2026-01-01T00:00:00Z"),
             (TRAINING, "by hand"),
-            (SCHEMA, "picket-host/1"),
+            (SCHEMA, &format!("{}/{}", HOST.name, HOST.version)),
             (SCHEMA_HASH, &HOST.hash().to_string()),
             (CLASSES, "benign,tcp_scan,mqtt_slow_dos"),
             (THRESHOLDS, "tcp_scan=0.5,mqtt_slow_dos=0.75"),

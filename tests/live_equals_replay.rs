@@ -212,7 +212,7 @@ fn live_and_recorded_rows() {
         let live = fs::read_to_string(path(&format!("{schema}.csv"))).unwrap();
         let recorded = path(&format!("{schema}.pcap"));
         let again = picket(args!["extract", "--schema", schema, recorded]).ok();
-        assert!(live.lines().count() > 10, "{schema}: {live}");
+        assert!(live.lines().count() > 5, "{schema}: {live}");
         assert!(live == again, "{schema}: live\n{live}\nfrom the recording\n{again}");
     }
 }

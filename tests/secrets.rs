@@ -175,7 +175,7 @@ fn no_output_holds_a_secret() {
         (&["extract", "-o", "csv", "-c", &config], ","),
         (&["extract", "-o", "jsonl", "--schema", "picket-connection", "-c", &config], "{"),
         (&["extract", "--schema", "hindy-packet", "-c", &config], "MQTT"),
-        (&["extract", "--schema", "mqttset", "--no-payloads", "-c", &config], "0xc2"),
+        (&["extract", "--schema", "mqttset", "--no-payloads", "-c", &config], ",0x10,"),
     ] {
         let ended = run(Command::new(PROGRAM).args(command).arg(&file));
         let what = command.join(" ");

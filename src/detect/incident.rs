@@ -151,14 +151,22 @@ impl<'m> Incidents<'m> {
     /// Notes that the open incident goes on, without new evidence: cheap enough for every packet of a flood.
     /// False when it is time to look closely again.
     #[inline]
-    pub fn goes_on(&mut self, source: Address, class: Class, hint: u8, now: Timestamp) -> bool {
+    pub fn goes_on(
+        &mut self,
+        source: Address,
+        class: Class,
+        severity: Severity,
+        hint: u8,
+        now: Timestamp,
+    ) -> bool {
         let Some(Some(incident)) = self.open.get_mut(usize::from(hint)) else {
             return false;
         };
         if incident.report.source != source || incident.report.class != class {
             return false;
         }
-        if now.micros_since(incident.last_sent) >= self.pace.update_every {
+        let is_worse = severity > incident.report.severity;
+        if is_worse || now.micros_since(incident.last_sent) >= self.pace.update_every {
             return false;
         }
         incident.last_seen = now;

@@ -202,13 +202,20 @@ pub fn connect_flood(host: &mut Host, second: u64, limits: &Thresholds) -> Optio
     ))
 }
 
-/// Whether the publish flood rule's condition holds: cheap, for every PUBLISH.
+/// How much the publish flood rule's condition matters, if it holds: cheap, for every PUBLISH.
+///
+/// A bridge or a shipper of logs may send some hundred messages a second for ever, and its rate alone does not tell it from a weak
+/// flood: that is said, and wakes nobody. The model looks at more than the rate.
 #[must_use]
 #[inline]
-pub fn publish_flood_holds(host: &Host, limits: &Thresholds) -> bool {
+pub fn publish_flood_severity(host: &Host, limits: &Thresholds) -> Option<Severity> {
     let all = host.windows.last10(Counter::Publish);
     let retained = host.windows.last10(Counter::PublishRetained);
-    all.saturating_sub(retained) >= limits.publish_flood_messages || retained >= limits.publish_flood_retained
+    let plain = all.saturating_sub(retained);
+    if plain >= FLOOD_FOR_SURE * limits.publish_flood_messages || retained >= limits.publish_flood_retained {
+        return Some(Severity::High);
+    }
+    (plain >= limits.publish_flood_messages).then_some(Severity::Low)
 }
 
 /// Messages faster than any sensor sends. To be asked when a PUBLISH came.
@@ -216,24 +223,13 @@ pub fn publish_flood(host: &mut Host, second: u64, limits: &Thresholds) -> Optio
     let all = host.windows.last10(Counter::Publish);
     let retained = host.windows.last10(Counter::PublishRetained);
     let plain = all.saturating_sub(retained);
-    if !publish_flood_holds(host, limits) {
-        return None;
-    }
+    let severity = publish_flood_severity(host, limits)?;
     let passed = if plain >= limits.publish_flood_messages {
         (plain, limits.publish_flood_messages)
     } else {
         (retained, limits.publish_flood_retained)
     };
     let topics = host.distinct(Sketch::Topics, second);
-    // A bridge or a shipper of logs may send some hundred messages a second for ever, and its rate alone does not tell it from a
-    // weak flood: that is said, and wakes nobody. The model looks at more than the rate.
-    let severity = if plain >= FLOOD_FOR_SURE * limits.publish_flood_messages
-        || retained >= limits.publish_flood_retained
-    {
-        Severity::High
-    } else {
-        Severity::Low
-    };
     Some(finding(
         Class::MqttPublishFlood,
         "mqtt_publish_flood",

@@ -170,11 +170,12 @@ impl Knowledge<'_> {
     }
 
     /// The same, where the rule's condition is known to hold and is met again with every packet of a flood:
-    /// while the incident is fresh, only its count grows.
+    /// while the incident is fresh and no worse, only its count grows.
     #[inline]
     pub(super) fn ask_flood<K: Sink>(
         &mut self,
         class: Class,
+        severity: Severity,
         rule: Rule,
         ends: &mut Ends,
         now: Timestamp,
@@ -182,7 +183,7 @@ impl Knowledge<'_> {
     ) {
         if let Some((_, host)) = self.hosts.at(ends.host) {
             let hint = host.incidents[class as usize];
-            if hint != NO_INCIDENT && self.incidents.goes_on(ends.client.addr, class, hint, now) {
+            if hint != NO_INCIDENT && self.incidents.goes_on(ends.client.addr, class, severity, hint, now) {
                 return;
             }
         }

@@ -423,8 +423,8 @@ impl Knowledge<'_> {
         if odd {
             host.count(Counter::Oddity, 1, second);
         }
-        if rules::publish_flood_holds(host, &limits) {
-            self.ask_flood(Class::MqttPublishFlood, rules::publish_flood, talk.ends, now, sink);
+        if let Some(severity) = rules::publish_flood_severity(host, &limits) {
+            self.ask_flood(Class::MqttPublishFlood, severity, rules::publish_flood, talk.ends, now, sink);
         }
         if odd {
             self.ask(rules::malformed, talk.ends, now, sink);

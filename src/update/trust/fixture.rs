@@ -12,27 +12,27 @@ use crate::update::document::{
 use crate::update::signing::SigningKey;
 
 /// Now, in tests.
-pub const NOW: Moment = Moment(1_795_000_000);
-pub const CLOCK: Clock = Clock { now: NOW, synchronised: true };
-pub const FACTORY: Installed = Installed { release: 0, manifest: None };
+pub(crate) const NOW: Moment = Moment(1_795_000_000);
+pub(crate) const CLOCK: Clock = Clock { now: NOW, synchronised: true };
+pub(crate) const FACTORY: Installed = Installed { release: 0, manifest: None };
 const DAY: u64 = 86_400;
 
 /// The key with this number.
-pub fn key(number: u8) -> SigningKey {
+pub(crate) fn key(number: u8) -> SigningKey {
     SigningKey::from_seed(&[number; 32]).unwrap()
 }
 
 /// Numbers of the keys of each role.
-pub const ROOT: [u8; 3] = [1, 2, 3];
-pub const MODEL: [u8; 2] = [11, 12];
-pub const TIMESTAMP: [u8; 1] = [21];
+pub(crate) const ROOT: [u8; 3] = [1, 2, 3];
+pub(crate) const MODEL: [u8; 2] = [11, 12];
+pub(crate) const TIMESTAMP: [u8; 1] = [21];
 
 fn role(numbers: &[u8], threshold: usize) -> RoleKeys {
     RoleKeys { keys: numbers.iter().map(|n| key(*n).public().id()).collect(), threshold }
 }
 
 /// A root with these keys.
-pub fn root_of(version: u64, root: &[u8], model: &[u8], timestamp: &[u8]) -> Root {
+pub(crate) fn root_of(version: u64, root: &[u8], model: &[u8], timestamp: &[u8]) -> Root {
     let all: BTreeSet<u8> = [root, model, timestamp].concat().into_iter().collect();
     let public = |n: u8| (key(n).public().id(), *key(n).public());
     Root {
@@ -51,31 +51,31 @@ pub fn root_of(version: u64, root: &[u8], model: &[u8], timestamp: &[u8]) -> Roo
 }
 
 /// The usual root.
-pub fn root(version: u64) -> Root {
+pub(crate) fn root(version: u64) -> Root {
     root_of(version, &ROOT, &MODEL, &TIMESTAMP)
 }
 
 /// `payload` signed by these keys.
-pub fn signed(kind: Kind, payload: Vec<u8>, by: &[u8]) -> Envelope {
+pub(crate) fn signed(kind: Kind, payload: Vec<u8>, by: &[u8]) -> Envelope {
     let mut envelope = Envelope::unsigned(kind, payload);
     by.iter().for_each(|number| key(*number).sign(&mut envelope));
     envelope
 }
 
-pub fn sign_root(root: &Root, by: &[u8]) -> Envelope {
+pub(crate) fn sign_root(root: &Root, by: &[u8]) -> Envelope {
     signed(Kind::Root, serde_json::to_vec(root).unwrap(), by)
 }
 
-pub fn sign_manifest(manifest: &Manifest, by: &[u8]) -> Envelope {
+pub(crate) fn sign_manifest(manifest: &Manifest, by: &[u8]) -> Envelope {
     signed(Kind::Manifest, serde_json::to_vec(manifest).unwrap(), by)
 }
 
-pub fn sign_timestamp(timestamp: &Timestamp, by: &[u8]) -> Envelope {
+pub(crate) fn sign_timestamp(timestamp: &Timestamp, by: &[u8]) -> Envelope {
     signed(Kind::Timestamp, serde_json::to_vec(timestamp).unwrap(), by)
 }
 
 /// A release of the model with these octets.
-pub fn manifest(release: u64, model: &[u8]) -> Manifest {
+pub(crate) fn manifest(release: u64, model: &[u8]) -> Manifest {
     Manifest {
         schema: Manifest::SCHEMA.to_owned(),
         release,
@@ -110,7 +110,7 @@ pub fn manifest(release: u64, model: &[u8]) -> Manifest {
 }
 
 /// The timestamp that names this manifest the newest.
-pub fn timestamp(seq: u64, manifest: &Envelope, release: u64) -> Timestamp {
+pub(crate) fn timestamp(seq: u64, manifest: &Envelope, release: u64) -> Timestamp {
     Timestamp {
         schema: Timestamp::SCHEMA.to_owned(),
         seq,
@@ -123,8 +123,8 @@ pub fn timestamp(seq: u64, manifest: &Envelope, release: u64) -> Timestamp {
 }
 
 /// A message that is right in every way.
-pub fn desired(seq: u64, release: u64, model: &[u8]) -> Desired {
-    let manifest = sign_manifest(&self::manifest(release, model), &MODEL);
+pub(crate) fn desired(seq: u64, release: u64, model: &[u8]) -> Desired {
+    let manifest = sign_manifest(&manifest(release, model), &MODEL);
     Desired {
         schema: Desired::SCHEMA.to_owned(),
         request: format!("request-{release}"),
@@ -135,19 +135,19 @@ pub fn desired(seq: u64, release: u64, model: &[u8]) -> Desired {
     }
 }
 
-pub fn message(desired: &Desired) -> Vec<u8> {
+pub(crate) fn message(desired: &Desired) -> Vec<u8> {
     serde_json::to_vec(desired).unwrap()
 }
 
 /// What a new device knows.
-pub fn trust() -> Trust {
+pub(crate) fn trust() -> Trust {
     let envelope = sign_root(&root(1), &ROOT[..2]);
     let file = envelope.to_json().unwrap();
     Trust::new(SignedRoot::from_file(file.as_bytes()).unwrap(), Moment(NOW.0 - 300 * DAY))
 }
 
 /// A device for which [`manifest`] is made.
-pub fn device() -> Device {
+pub(crate) fn device() -> Device {
     Device {
         version: "0.1.0".to_owned(),
         schemas: vec![("picket-host/1".to_owned(), "0123456789abcdef".to_owned())],

@@ -312,7 +312,7 @@ fn oversize_everywhere() {
     let mut crowd = desired.clone();
     crowd.manifest = signed(Kind::Manifest, crowd.manifest.payload, &[11, 12, 90, 91, 92, 93, 94, 95, 96]);
     assert_eq!(refused(&examine(&crowd)), Reason::TooLarge);
-    let roots = Desired { roots: vec![sign_root(&super::fixture::root(2), &ROOT); 5], ..desired };
+    let roots = Desired { roots: vec![sign_root(&fixture::root(2), &ROOT); 5], ..desired };
     assert_eq!(refused(&examine(&roots)), Reason::Malformed);
     assert_eq!(refused(&examine(&with_manifest(|m| m.artifact.length = (1 << 20) + 1))), Reason::TooLarge);
     let small = crate::update::compat::Device { max_model: 6, ..device };

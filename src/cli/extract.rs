@@ -30,7 +30,7 @@ pub(super) fn run(args: &Extract) -> Result<(), ExitError> {
     let mut memory = None;
     let mut rows = RowsOf {
         extractor: entry.extractor(&options, &mut memory),
-        writer: Writer::new(io::stdout(), entry.table(&options), format, labelled).map_err(unwritten)?,
+        writer: Writer::new(io::stdout(), entry.table(&options), format, labelled).map_err(|error| unwritten(&error))?,
         labels: labels.as_ref(),
         labeller: None,
     };
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Extract) -> Result<(), ExitError> {
     outcome?;
     match written {
         // The reader had enough, as `head` has.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritten(error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritten(&error)),
         _ => Ok(()),
     }
 }
@@ -65,7 +65,7 @@ fn read(args: &Extract, config: &Config, rows: &mut RowsOf<'_>) -> Result<(), Ex
     }
 }
 
-fn unwritten(error: io::Error) -> ExitError {
+fn unwritten(error: &io::Error) -> ExitError {
     ExitError::new(sysexits::IOERR, format!("extract: cannot write rows: {error}"))
 }
 

@@ -95,7 +95,6 @@ fn ip<'a>(link: &Link<'a>) -> Result<Option<Aside>, Failure<'a>> {
     let kind = ip.payload.first().copied().unwrap_or_default();
     let quoted = ip.payload.get(8..).unwrap_or_default();
     Ok(match (ip.protocol, kind) {
-        (TCP | UDP | IGMP, _) => None,
         (ICMP, 3) => quoted
             .get(12..)
             .and_then(<[u8]>::first_chunk::<4>)
@@ -105,7 +104,7 @@ fn ip<'a>(link: &Link<'a>) -> Result<Option<Aside>, Failure<'a>> {
             .and_then(<[u8]>::first_chunk::<16>)
             .map(|of| Aside::Unreachable { of: Address::v6(*of) }),
         // Who answers an echo is not who began it; neighbours are looked for by everybody.
-        (ICMP, 0) | (ICMP_V6, 129..=143) => None,
+        (TCP | UDP | IGMP, _) | (ICMP, 0) | (ICMP_V6, 129..=143) => None,
         _ => Some(Aside::Other { by: ip.src }),
     })
 }

@@ -19,7 +19,8 @@ impl Knowledge<'_> {
     /// passes for another.
     #[inline]
     fn owner_hash(&self, addr: Address) -> u64 {
-        let folded = (addr.0 ^ addr.0 >> 64) as u64;
+        let (low, high) = (addr.0 & u128::from(u64::MAX), addr.0 >> 64);
+        let folded = u64::try_from(low ^ high).unwrap_or_default();
         (folded ^ self.key.0).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40
     }
 

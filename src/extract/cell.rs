@@ -64,9 +64,12 @@ impl From<bool> for Cell<'_> {
     }
 }
 
-impl<'a, T: Into<Cell<'a>>> From<Option<T>> for Cell<'a> {
+impl<'a, T> From<Option<T>> for Cell<'a>
+where
+    Self: From<T>,
+{
     fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Empty, Into::into)
+        value.map_or(Self::Empty, Self::from)
     }
 }
 

@@ -96,7 +96,7 @@ impl<W: Write + Send> Writer<W> {
     /// # Errors
     /// The head could not be written.
     pub fn new(out: W, mut table: Table, format: Format, labelled: Option<Labelled>) -> io::Result<Self> {
-        table.columns.extend(labelled.iter().flat_map(|labelled| labelled.columns()));
+        table.columns.extend(labelled.iter().flat_map(Labelled::columns));
         let form = match format {
             Format::Csv => Form::Csv(Csv::new(out, &table)?),
             Format::Jsonl => Form::Jsonl(Jsonl::new(out, &table)),

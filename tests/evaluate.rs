@@ -114,7 +114,8 @@ fn figures_are_those_counted_by_hand() {
     assert_eq!(rules["episodes"]["matrix"]["macro_f1"], 1.0);
 
     // Packets: those of the scanner before the alert are missed, those after it are found; nothing else is reported.
-    let reported_at = START + 20 * SECOND + (seconds * 1e6) as u64;
+    let after = std::time::Duration::from_secs_f64(seconds).as_micros();
+    let reported_at = START + 20 * SECOND + u64::try_from(after).unwrap();
     let of_scan: Vec<u64> = capture
         .frames
         .iter()

@@ -30,7 +30,8 @@ pub(super) fn run(args: &Extract) -> Result<(), ExitError> {
     let mut memory = None;
     let mut rows = RowsOf {
         extractor: entry.extractor(&options, &mut memory),
-        writer: Writer::new(io::stdout(), entry.table(&options), format, labelled).map_err(|error| unwritten(&error))?,
+        writer: Writer::new(io::stdout(), entry.table(&options), format, labelled)
+            .map_err(|error| unwritten(&error))?,
         labels: labels.as_ref(),
         labeller: None,
     };

@@ -194,7 +194,8 @@ fn parquet_says_what_csv_says_in_groups_of_bounded_size() {
             format!("# schema={}/{} hash={}", value("schema"), value("schema_version"), value("schema_hash"));
         assert!(comment.starts_with(&said), "{comment} {said}");
         assert_eq!(value("window_ms"), if schema == "siuru-window" { "10" } else { "" });
-        let groups: Vec<i64> = metadata.row_groups().iter().map(|group| group.num_rows()).collect();
+        let groups: Vec<i64> =
+            metadata.row_groups().iter().map(parquet::file::metadata::RowGroupMetaData::num_rows).collect();
         assert!(groups.iter().all(|rows| *rows <= 32_768), "{groups:?}");
         assert_eq!(groups.len(), rows.len().div_ceil(32_768), "{schema}: {groups:?}");
         let mut read = 0;

@@ -26,8 +26,7 @@ fn last_with_mqtt(capture: &Capture, column: &str) -> String {
 #[test]
 fn of_each_field_the_first_value_of_the_frame_counts() {
     let mut talk = talk(V311);
-    let both =
-        [puback(9), publish_qos1(V311, "t", 5, b"12").into(), publish(V311, "u", b"3").into()].concat();
+    let both = [puback(9), publish_qos1(V311, "t", 5, b"12"), publish(V311, "u", b"3")].concat();
     talk.send(&both);
     let capture = talk.close();
     let cell = |column| last_with_mqtt(&capture, column);

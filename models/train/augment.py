@@ -12,6 +12,8 @@ NOT_RATES = ("distinct_", "sessions_", "qos2_open", "violation_kinds")
 SHARED = ("distinct_hosts",)
 # Nearly all rows of a network are benign; as many as that would drown the attacks.
 BENIGN_WEIGHT = 3.0
+# PUBLISH in 10 s of a device that is not one of several behind an address: a camera, a bridge, a log.
+BUSY = 100
 
 
 def augment(rows: Rows, seed: int, share: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
@@ -22,8 +24,8 @@ def augment(rows: Rows, seed: int, share: float = 0.5) -> tuple[np.ndarray, np.n
     busier or calmer host has a multiple of its rates, while the number of its topics, credentials and
     sessions stays. Of each kind as many rows as `share` of the benign and all of the attacks' rows:
 
-    - benign: 2 to 8 devices of any kinds; 2 to 8 devices of one kind (rows of one host at different times); the
-      rates of one row times 1/4 to 4;
+    - benign: 2 to 8 devices of any kinds; 2 to 8 devices of one kind (rows of one host at different times), but no more
+      than one that is busy; the rates of one row times 1/4 to 3/2;
     - attacks: an attack row and a benign row; the rates of an attack row times 1/2 to 4;
     - any row of a host that also uses other services over TCP: see `browsing`.
     """
@@ -38,13 +40,19 @@ def augment(rows: Rows, seed: int, share: float = 0.5) -> tuple[np.ndarray, np.n
         """Two devices behind one address."""
         return np.where(shared, np.maximum(one, other), one + other)
 
+    busy = np.zeros(len(values), dtype=bool)
+    if "publish_10s" in columns:
+        busy = values[:, columns.index("publish_10s")] > BUSY
+
     def crowd(first: np.ndarray, draw: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """One to seven more devices behind the address of each of the rows `first`."""
         sums = values[first].copy()
         more = rng.integers(1, 8, size=first.size)
         for place in range(7):
             some = np.flatnonzero(more > place)
-            sums[some] = joined(sums[some], values[draw(first[some])])
+            others = draw(first[some])
+            some, others = some[~busy[others]], others[~busy[others]]
+            sums[some] = joined(sums[some], values[others])
         return sums
 
     # The places of each host's benign rows lie together in `by_host`, from `start` on, `count` of them.
@@ -71,7 +79,7 @@ def augment(rows: Rows, seed: int, share: float = 0.5) -> tuple[np.ndarray, np.n
         (values, labels),
         grown(lambda places: crowd(places, lambda others: rng.choice(benign, size=others.size))),
         grown(lambda places: crowd(places, same_host)),
-        grown(lambda places: scaled(values[places], rates, 0.25, 4.0, rng)),
+        grown(lambda places: scaled(values[places], rates, 0.25, 1.5, rng)),
         (joined(values[hostile], values[rng.choice(benign, size=hostile.size)]), labels[hostile]),
         (scaled(values[hostile], rates, 0.5, 4.0, rng), labels[hostile]),
         grown(lambda places: browsing(columns, values[places], rng)),

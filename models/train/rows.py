@@ -4,6 +4,7 @@ A scenario is a folder with `features.csv` (from `picket extract`) and `labels.t
 """
 
 import tomllib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,8 +15,8 @@ BENIGN = "benign"
 TAIL_SECONDS = 10.0
 # Rows after that are dropped until the 60 s windows hold the attack no more.
 GREY_SECONDS = 60.0
-# Captures with at least this many benign rows of one host are dealt to the folds host by host.
-LONG_CAPTURE = 3600
+# Captures with at least this many rows and no attack are dealt to the folds host by host.
+LONG_CAPTURE = 20_000
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,21 @@ def label_of(time: float, host: str, episodes: tuple[Episode, ...]) -> str | Non
     return None if grey else BENIGN
 
 
-def read_table(path: Path) -> tuple[str, str, tuple[str, ...], np.ndarray, np.ndarray, np.ndarray]:
-    """Schema, hash, columns, times, hosts and values of a `features.csv`."""
+def distinct(lines: Iterable[str], stride: int) -> Iterator[str]:
+    """Every `stride`-th of the lines that differ in more than time and host from all before."""
+    seen: set[str] = set()
+    for line in lines:
+        values = line.split(",", 2)[2]
+        if values not in seen:
+            seen.add(values)
+            if len(seen) % stride == 0:
+                yield line
+
+
+def read_table(
+    path: Path, stride: int | None = None
+) -> tuple[str, str, tuple[str, ...], np.ndarray, np.ndarray, np.ndarray]:
+    """Schema, hash, columns, times, hosts and values of a `features.csv`; with `stride` only some of the different rows."""
     with path.open() as file:
         first = file.readline().split()
         fields = dict(part.split("=", 1) for part in first if "=" in part)
@@ -98,7 +112,7 @@ def read_table(path: Path) -> tuple[str, str, tuple[str, ...], np.ndarray, np.nd
         if header[:2] != ["ts", "host"]:
             raise ValueError(f"{path}: the header does not begin with ts,host")
         kind = np.dtype([("time", "f8"), ("host", "U45"), ("values", "f4", (len(header) - 2,))])
-        lines = file.readlines()
+        lines = list(file if stride is None else distinct(file, stride))
         try:
             table = np.loadtxt(lines, dtype=kind, delimiter=",", comments=None, ndmin=1) if lines else np.empty(0, kind)
         except ValueError as error:
@@ -106,10 +120,10 @@ def read_table(path: Path) -> tuple[str, str, tuple[str, ...], np.ndarray, np.nd
     return fields["schema"], fields["hash"], tuple(header[2:]), table["time"], table["host"], table["values"]
 
 
-def read_scenario(folder: Path, root: Path) -> Scenario:
-    """Reads and labels the rows of one folder; its name is the path below `root`."""
+def read_scenario(folder: Path, root: Path, stride: int | None = None) -> Scenario:
+    """Reads and labels the rows of one folder; its name is the path below `root`. See `read_table` for `stride`."""
     episodes = read_episodes(folder / "labels.toml")
-    schema, schema_hash, columns, times, hosts, values = read_table(folder / "features.csv")
+    schema, schema_hash, columns, times, hosts, values = read_table(folder / "features.csv", stride)
     labels = np.full(len(times), BENIGN, dtype="U32")
     known = np.ones(len(times), dtype=bool)
     for source in {episode.source for episode in episodes}:
@@ -123,9 +137,9 @@ def read_scenario(folder: Path, root: Path) -> Scenario:
     return scenario.keep(known)
 
 
-def read_corpus(root: Path) -> list[Scenario]:
-    """Every scenario below `root`, by path; all must be of one schema."""
-    scenarios = [read_scenario(path.parent, root) for path in sorted(root.rglob("features.csv"))]
+def read_corpus(root: Path, stride: int | None = None) -> list[Scenario]:
+    """Every scenario below `root`, by path; all must be of one schema. See `read_table` for `stride`."""
+    scenarios = [read_scenario(path.parent, root, stride) for path in sorted(root.rglob("features.csv"))]
     if not scenarios:
         raise ValueError(f"{root}: no scenario with a features.csv")
     same_schema(scenarios)
@@ -136,15 +150,6 @@ def same_schema(scenarios: list[Scenario]) -> None:
     """Refuses scenarios of several schemas."""
     if len({(s.schema, s.schema_hash, s.columns) for s in scenarios}) != 1:
         raise ValueError("the scenarios were extracted with different schemas; extract them again")
-
-
-def thin(scenario: Scenario, stride: int) -> Scenario:
-    """Every `stride`-th row of each host: neighbouring seconds of a benign day hardly differ."""
-    order = np.lexsort((scenario.times, scenario.hosts))
-    hosts = scenario.hosts[order]
-    starts = np.flatnonzero(np.r_[True, hosts[1:] != hosts[:-1]]) if hosts.size else np.empty(0, int)
-    place = np.arange(hosts.size) - np.repeat(starts, np.diff(np.r_[starts, hosts.size]))
-    return scenario.keep(np.sort(order[place % stride == 0]))
 
 
 @dataclass(frozen=True)
@@ -167,8 +172,7 @@ class Rows:
         hosts = [np.char.add(f"{s.name} ", s.hosts) for s in scenarios]
         groups = []
         for scenario, names in zip(scenarios, hosts, strict=True):
-            count = np.unique(names, return_counts=True)[1].max(initial=0)
-            long = count >= LONG_CAPTURE and not scenario.episodes
+            long = len(names) >= LONG_CAPTURE and not scenario.episodes
             groups.append(names if long else np.full(len(names), scenario.name))
         return Rows(
             scenarios[0].columns,

@@ -10,7 +10,7 @@ from rows import BENIGN
 # Benign rows that one class may take for itself.
 ALARM_RATE = 1e-4
 # The grid of thresholds, in hundredths.
-LEAST_PERCENT = 80
+LEAST_PERCENT = 70
 GREATEST_PERCENT = 99
 # The grid of certainty: a single row from here on decides alone.
 CERTAIN = (0.99, 0.995, 0.998, 0.999, 0.9995, 0.9998, 0.9999, 0.99995, 0.99999)

@@ -1,6 +1,6 @@
 """The rows that all models are trained and judged on."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,10 +76,14 @@ def read_data(train: list[Path], simulated: Path | None, quiet: Path | None, tes
 
 def forged(scenario: Scenario) -> list[str]:
     """The sources of attacks from more than `FORGED` addresses, but for so many."""
-    sources: dict[Episode, list[str]] = {}
+    attacks: list[list[Episode]] = []
     for episode in scenario.episodes:
-        sources.setdefault(replace(episode, source=""), []).append(episode.source)
-    return [name for names in sources.values() for name in sorted(names)[FORGED:]]
+        same = next((one for one in attacks if episode.is_part_of(one[0])), None)
+        if same is None:
+            attacks.append([episode])
+        else:
+            same.append(episode)
+    return [name for one in attacks for name in sorted(part.source for part in one)[FORGED:]]
 
 
 def named(folder: Path, stride: int | None = None) -> list[Scenario]:

@@ -1,6 +1,6 @@
 """Figures of verdicts and of probabilities."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -146,7 +146,7 @@ def episodes_found(
         won = decided(names[mine], certain[mine], vote) & (names[mine] == episode.label)
         won &= (times >= episode.start) & (times <= episode.end + TAIL_SECONDS)
         delays = [float(times[won].min() - episode.start)] if won.any() else []
-        attack = replace(episode, source="")
+        attack = next((known for known in found if episode.is_part_of(known)), episode)
         delays += [delay for delay in [found.get(attack)] if delay is not None]
         found[attack] = min(delays, default=None)
     return [(one.label, one.attack, delay, one.end - one.start) for one, delay in found.items()]

@@ -13,6 +13,8 @@ import numpy as np
 BENIGN = "benign"
 # A row of the attacker counts as the attack until this long after its end: the 10 s windows still hold it.
 TAIL_SECONDS = 10.0
+# Attacks of one kind that begin so close to each other are one.
+TOGETHER_SECONDS = 2.0
 # Rows after that are dropped until the 60 s windows hold the attack no more.
 GREY_SECONDS = 60.0
 # Captures with at least this many rows and no attack are dealt to the folds host by host.
@@ -28,6 +30,10 @@ class Episode:
     start: float
     end: float
     attack: str = ""
+
+    def is_part_of(self, other: "Episode") -> bool:
+        """Whether both are what several hosts do at the same time."""
+        return (self.label, self.attack) == (other.label, other.attack) and abs(self.start - other.start) < TOGETHER_SECONDS
 
 
 @dataclass(frozen=True)

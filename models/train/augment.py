@@ -124,8 +124,8 @@ def flooding(columns: tuple[str, ...], values: np.ndarray, rng: np.random.Genera
 
 
 def browsing(columns: tuple[str, ...], values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The rows of hosts that do other things, too: open 1 to 100 TCP connections a minute to 1 to 40 hosts, of which up to a
-    fifth fail, at up to three ports and hosts; HTTP in the clear; names asked, time kept and calls made over UDP; pings; a
+    """The rows of hosts that do other things, too: open 1 to 200 TCP connections a minute to 1 to 60 hosts, of which up to a
+    third fail, at up to three ports and twelve hosts; HTTP in the clear; names asked, time kept and calls made over UDP; pings; a
     segment after the end. Web browsing, updates, a service that is gone. Each row has one to all of these habits."""
     rows = values.copy()
     count = len(rows)
@@ -135,9 +135,9 @@ def browsing(columns: tuple[str, ...], values: np.ndarray, rng: np.random.Genera
         """The numbers in a share of the rows, else nothing."""
         return np.where(rng.random(count) < share, numbers, 0)
 
-    opened = np.exp(rng.uniform(0.0, np.log(100.0), size=count)).astype(int)
+    opened = np.exp(rng.uniform(0.0, np.log(200.0), size=count)).astype(int)
     opened_lately = rng.binomial(opened, rng.uniform(0.0, 1.0, size=count))
-    failed = rng.binomial(opened, rng.uniform(0.0, 0.2, size=count))
+    failed = rng.binomial(opened, rng.uniform(0.0, 0.35, size=count))
     failed_lately = rng.binomial(failed, rng.uniform(0.0, 1.0, size=count))
     datagrams = some(0.5, np.exp(rng.uniform(0.0, np.log(60.0), size=count)).astype(int))
     additions = {
@@ -146,8 +146,8 @@ def browsing(columns: tuple[str, ...], values: np.ndarray, rng: np.random.Genera
         "syn_failed_60s": failed,
         "syn_failed_10s": failed_lately,
         "distinct_failed_ports_60s": np.minimum(failed, rng.integers(1, 4, size=count)),
-        "distinct_failed_hosts_60s": np.minimum(failed, rng.integers(1, 4, size=count)),
-        "distinct_hosts_60s": np.minimum(opened, rng.integers(1, 41, size=count)),
+        "distinct_failed_hosts_60s": np.minimum(failed, rng.integers(1, 13, size=count)),
+        "distinct_hosts_60s": np.minimum(opened, rng.integers(1, 61, size=count)),
         "http_requests_10s": some(0.3, opened_lately),
         "udp_sent_10s": datagrams,
         "distinct_probed_ports_60s": np.minimum(datagrams, rng.integers(1, 5, size=count)),

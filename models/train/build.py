@@ -113,9 +113,8 @@ def build(configuration: Configuration, data: Data, seed: int, folds_used: int =
     cooler = learner.cooled(temperature)
     temperature = 1.0 if cooler is learner else temperature
     learner, probabilities = cooler, tempered(raw, temperature) if temperature != 1.0 else raw
-    thresholds = choose_thresholds(classes, probabilities, labels)
-
-    draft = learner.graph(grown.values)
+    # What is judged on benign days is the file itself, not the network in float.
+    untried = {name: 1.0 for name in classes[1:]}
     common = {
         "name": configuration.name,
         "version": configuration.version,
@@ -124,16 +123,15 @@ def build(configuration: Configuration, data: Data, seed: int, folds_used: int =
         "schema": data.schema,
         "schema_hash": data.schema_hash,
         "classes": classes,
-        "thresholds": thresholds,
         "novelty": novelty(grown.values),
         "vote": "{}/{}".format(*configuration.vote),
     }
-    # Certainty is judged with what is served: the file itself, on benign rows of training and of other days.
-    served = octets(draft.finish(Metadata(**common)))
-    benign = [probabilities[labels == BENIGN], run_onnx(served, rows.values[rows.labels == BENIGN])]
-    benign += [run_onnx(served, scenario.values) for scenario in data.quiet if len(scenario.values)]
+    served = octets(learner.graph(grown.values).finish(Metadata(**common, thresholds=untried)))
+    quiet = [run_onnx(served, scenario.values) for scenario in data.quiet if len(scenario.values)]
+    thresholds = choose_thresholds(classes, probabilities, labels, quiet)
+    benign = [probabilities[labels == BENIGN], run_onnx(served, rows.values[rows.labels == BENIGN]), *quiet]
     sure = choose_sure(classes, thresholds, benign)
-    metadata = Metadata(**common, sure=sure)
+    metadata = Metadata(**common, thresholds=thresholds, sure=sure)
     model = octets(learner.graph(grown.values).finish(metadata))
     held_out = scored(classes, probabilities, labels, thresholds)
     return Built(

@@ -12,6 +12,8 @@ ALARM_RATE = 1e-4
 # The grid of thresholds, in hundredths.
 LEAST_PERCENT = 70
 GREATEST_PERCENT = 99
+# How far above the rows of benign days that were not trained on.
+MARGIN = 0.05
 # The grid of certainty: a single row from here on decides alone.
 CERTAIN = (0.99, 0.995, 0.998, 0.999, 0.9995, 0.9998, 0.9999, 0.99995, 0.99999)
 
@@ -47,14 +49,22 @@ def best_temperature(probabilities: np.ndarray, targets: np.ndarray) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.25), np.log(8.0)), method="bounded").x))
 
 
-def choose_thresholds(classes: tuple[str, ...], probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """For each attack class the least threshold of a grid at which at most `ALARM_RATE` of the benign rows reach it."""
+def choose_thresholds(
+    classes: tuple[str, ...], probabilities: np.ndarray, labels: np.ndarray, quiet: list[np.ndarray]
+) -> dict[str, float]:
+    """For each attack class the least threshold of a grid that at most `ALARM_RATE` of the benign rows reach, and that lies
+    `MARGIN` above all rows of the tables `quiet`; the greatest of the grid if none does."""
     benign = probabilities[labels == BENIGN]
     thresholds = {}
     for column, name in enumerate(classes[1:], start=1):
         grid = [percent / 100 for percent in range(LEAST_PERCENT, GREATEST_PERCENT + 1)]
-        quiet = [limit for limit in grid if (benign[:, column] >= limit).mean() <= ALARM_RATE]
-        thresholds[name] = quiet[0] if quiet else grid[-1]
+        highest = max((float(table[:, column].max(initial=0.0)) for table in quiet), default=0.0)
+        fitting = [
+            limit
+            for limit in grid
+            if (benign[:, column] >= limit).mean() <= ALARM_RATE and limit >= highest + MARGIN
+        ]
+        thresholds[name] = fitting[0] if fitting else grid[-1]
     return thresholds
 
 

@@ -14,8 +14,8 @@ from rows import BENIGN, Episode, Rows, Scenario, read_corpus, same_schema
 
 # Of an attack with forged source addresses the rows of so many count: they are all alike.
 FORGED = 4
-# Of the different rows of simulated days so many are trained on: two days would drown the laboratory's.
-STRIDE = 8
+# Of the different rows of simulated days so many are trained on: whole days would drown the laboratory's.
+STRIDE = 16
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Data:
     schema_hash: str
     train: list[Scenario]  # attacks and benign
     test: list[Scenario]
-    quiet: list[Scenario]  # benign traffic that is not trained on: no row of it may be certain
+    quiet: list[Scenario]  # benign traffic that is not trained on: no row of it may reach a threshold
     left_out: dict[str, int]  # rows of attackers that do not show their attack, by class
 
     @property

@@ -4,7 +4,7 @@
 #
 #   models/train/make_model.sh [STEP...]
 #
-#   traffic   labelled captures of the laboratory (make corpus) and simulated benign days
+#   traffic   labelled captures of the laboratory and simulated benign days
 #   rows      picket extract over every capture
 #   train     the shipped model: models/default.onnx, golden vectors, card, lab-data/default.tar (ready to be signed)
 #   compare   every algorithm of models/train/configs on the same rows: lab-data/models, and a table in the card
@@ -18,10 +18,13 @@ root=$(CDPATH='' cd -- "$here/../.." && pwd)
 data=$root/lab-data
 target=${CARGO_TARGET_DIR:-$root/target}/release
 python=$root/.venv/bin/python
-# Hours of benign traffic to train on, to judge certainty with, and to count false alarms in. Each has a seed of its own.
-train_hours=6
-quiet_hours=24
-test_hours=24
+# Seeds of the laboratory's captures to train on and to test with, and of simulated benign days: to train on, to set thresholds
+# and certainty with, and to count false alarms in.
+train_seeds='1 3'
+test_seed=2
+train_days='21 22 23 24'
+quiet_days='12 14 15'
+test_days='16 17'
 
 programs() {
     cargo build --release --quiet --manifest-path "$root/Cargo.toml" -p picket -p picket-lab --examples
@@ -34,24 +37,28 @@ environment() {
     "$root/.venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$here/requirements.txt"
 }
 
+# What `make corpus` does, with more than one seed to train on.
 traffic() {
-    make -C "$root" corpus
-    # Other styles, rates and devices of the same kinds.
-    rm -rf "${data:?}/corpus/train/more"
-    "$target/picket-lab" corpus --split train --seed 2 --out "$data/corpus/train/more"
-    rm -rf "${data:?}/simulated"
-    simulate train 11 $train_hours
-    simulate quiet 12 $quiet_hours
-    simulate test 13 $test_hours
+    "$root/scripts/install-deps.sh" --lab
+    rm -rf "${data:?}/corpus" "${data:?}/simulated"
+    for seed in $train_seeds; do
+        "$target/picket-lab" corpus --split train --seed "$seed" --out "$data/corpus/train/$seed"
+    done
+    "$target/picket-lab" corpus --split test --seed "$test_seed" --out "$data/corpus/test"
+    days train "$train_days"
+    days quiet "$quiet_days"
+    days test "$test_days"
 }
 
-# simulate NAME SEED HOURS
-simulate() {
-    "$target/picket-lab" simulate --hours "$3" --seed "$2" --out "$data/simulated/$1"
+# days NAME SEEDS
+days() {
+    for seed in $2; do
+        "$target/picket-lab" simulate --hours 24 --seed "$seed" --out "$data/simulated/$1/$seed"
+    done
 }
 
 rows() {
-    find "$data/corpus" "$data/simulated" -name capture.pcap | sort | while read -r capture; do
+    find "$data/corpus" "$data/simulated/train" "$data/simulated/quiet" -name capture.pcap | sort | while read -r capture; do
         "$target/picket" extract "$capture" --output csv >"${capture%/*}/features.csv"
     done
 }
@@ -72,6 +79,7 @@ train() {
 
 compare() {
     run compare.py --models "$data/models" --latency "$target/examples/model_latency"
+    "$python" "$here/agree.py" --test "$data/corpus/test" --program "$target/examples/model_outputs" "$data/models"/*.onnx
 }
 
 check() {

@@ -318,7 +318,9 @@ fn extract_writes_both_schemas_in_both_formats() {
             |format| picket(args!["extract", "--output", format, "--schema", schema, &capture]).ok();
         let text = extract("csv");
         let (comment, table) = text.split_once('\n').unwrap();
-        let hash = comment.strip_prefix(&format!("# schema={schema}/1 hash=")).unwrap();
+        let named = comment.strip_prefix(&format!("# schema={schema}/")).unwrap();
+        let (version, hash) = named.split_once(" hash=").unwrap();
+        assert!(version.parse::<u16>().is_ok(), "{comment}");
         assert!(hash.len() == 16 && hash.bytes().all(|c| c.is_ascii_hexdigit()), "{comment}");
         let mut reader = csv::Reader::from_reader(table.as_bytes());
         let header: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
@@ -376,7 +378,7 @@ fn check_prints_a_configuration_that_reads_as_itself() {
 #[test]
 fn model_show_describes_the_shipped_model() {
     let text = picket(args!["model", "show", default_model()]).ok();
-    for part in ["picket-host/1", "mqtt_bruteforce", "mqtt_slow_dos from 0."] {
+    for part in ["picket-host/2", "mqtt_bruteforce", "mqtt_slow_dos from 0."] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }

@@ -125,8 +125,8 @@ def flooding(columns: tuple[str, ...], values: np.ndarray, rng: np.random.Genera
 
 def browsing(columns: tuple[str, ...], values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The rows of hosts that do other things, too: open 1 to 200 TCP connections a minute to 1 to 60 hosts, of which up to a
-    third fail, at up to three ports and twelve hosts; HTTP in the clear; names asked, time kept and calls made over UDP; pings; a
-    segment after the end. Web browsing, updates, a service that is gone. Each row has one to all of these habits."""
+    third fail, at up to three ports and twelve hosts; HTTP in the clear; names asked, time kept and calls made over UDP; pings;
+    segments after the end, or of connections that were there before. Web browsing, updates, a service that is gone. Each row has one to all of these habits."""
     rows = values.copy()
     count = len(rows)
     place = {name: index for index, name in enumerate(columns)}
@@ -150,10 +150,10 @@ def browsing(columns: tuple[str, ...], values: np.ndarray, rng: np.random.Genera
         "distinct_hosts_60s": np.minimum(opened, rng.integers(1, 61, size=count)),
         "http_requests_10s": some(0.3, opened_lately),
         "udp_sent_10s": datagrams,
-        "distinct_probed_ports_60s": np.minimum(datagrams, rng.integers(1, 5, size=count)),
+        "distinct_probed_ports_60s": np.minimum(datagrams, rng.integers(1, 13, size=count)),
         "unreachable_60s": some(0.2, rng.integers(1, 5, size=count)),
         "other_sent_10s": some(0.2, rng.integers(1, 12, size=count)),
-        "stray_sent_10s": some(0.2, rng.integers(1, 5, size=count)),
+        "stray_sent_10s": some(0.3, np.exp(rng.uniform(0.0, np.log(40.0), size=count)).astype(int)),
     }
     for name, addition in additions.items():
         if name in place:

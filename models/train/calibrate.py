@@ -10,7 +10,7 @@ from rows import BENIGN
 # Benign rows that one class may take for itself.
 ALARM_RATE = 1e-4
 # The grid of thresholds, in hundredths.
-LEAST_PERCENT = 70
+LEAST_PERCENT = 85
 GREATEST_PERCENT = 99
 # How far above the rows of benign days that were not trained on.
 MARGIN = 0.05

@@ -24,7 +24,7 @@ train_seeds='1 3'
 test_seed=2
 train_days='21 22 23 24'
 quiet_days='12 14 15'
-test_days='16 17'
+test_days='18 19'
 
 programs() {
     cargo build --release --quiet --manifest-path "$root/Cargo.toml" -p picket -p picket-lab --examples

@@ -31,9 +31,9 @@ class Calibrating(unittest.TestCase):
     def test_thresholds_keep_benign_rows_quiet(self):
         probabilities = np.asarray([[0.05, 0.95, 0.0], [0.9, 0.1, 0.0], [0.0, 0.1, 0.9]])
         labels = np.asarray([BENIGN, BENIGN, "b"])
-        self.assertEqual(choose_thresholds(CLASSES, probabilities, labels, []), {"a": 0.96, "b": 0.7})
-        quiet = [np.asarray([[0.1, 0.2, 0.799]])]
-        self.assertEqual(choose_thresholds(CLASSES, probabilities, labels, quiet), {"a": 0.96, "b": 0.85})
+        self.assertEqual(choose_thresholds(CLASSES, probabilities, labels, []), {"a": 0.96, "b": 0.85})
+        quiet = [np.asarray([[0.1, 0.2, 0.849]])]
+        self.assertEqual(choose_thresholds(CLASSES, probabilities, labels, quiet), {"a": 0.96, "b": 0.9})
 
     def test_no_benign_row_is_certain(self):
         tables = [np.asarray([[0.1, 0.9, 0.0]]), np.asarray([[0.003, 0.997, 0.0], [0.0, 0.0, 0.999995]])]

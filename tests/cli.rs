@@ -337,7 +337,7 @@ fn extract_writes_both_schemas_in_both_formats() {
         for (line, row) in lines.iter().zip(&rows) {
             assert_eq!(
                 (line["schema"].as_str().unwrap(), line["hash"].as_str().unwrap()),
-                (&*format!("{schema}/1"), hash)
+                (&*format!("{schema}/{version}"), hash)
             );
             for (name, cell) in header.iter().zip(row).skip(1) {
                 let value = line[name].as_str().map_or_else(|| line[name].to_string(), str::to_owned);

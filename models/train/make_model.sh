@@ -75,6 +75,7 @@ train() {
     mkdir -p "$root/models/golden"
     run pipeline.py --out "$root/models/default.onnx" --golden "$root/models/golden/default.json" \
         --bundle "$data/default.tar"
+    "$python" "$here/golden_rows.py" "$root/models/default.onnx" "$root/models/golden/default-rows.gz"
 }
 
 compare() {

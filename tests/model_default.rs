@@ -5,7 +5,8 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,
-    reason = "a test may panic, wait, read the clock and say why it was skipped"
+    clippy::cast_possible_truncation,
+    reason = "a test may panic, wait, read the clock, say why it was skipped, and cast figures stored for it"
 )]
 
 use std::fs;

@@ -17,6 +17,7 @@ use tract_onnx::tract_core::ops::quant::{DequantizeLinearF32, quantize_linear_i8
 
 use super::chain::{Chain, Layer, Step};
 use super::ops::RowOp;
+use super::prepare;
 
 /// An executable plan for batches of any number of rows.
 pub(super) type Plan = Arc<TypedRunnableModel>;
@@ -27,13 +28,30 @@ pub(super) fn plan(chain: &Chain) -> TractResult<Plan> {
     let mut model = TypedModel::default();
     let rows = model.symbols.sym("N").to_dim();
     let mut wires = vec![model.add_source("X", f32::fact(tvec![rows, chain.width.to_dim()]))?];
-    for (index, step) in chain.steps.iter().enumerate() {
+    let prepared = prepared(chain);
+    if prepared > 0 {
+        let steps = chain.steps.iter().take(prepared).cloned().collect();
+        let row = model.wire_node("prepare", RowOp::Prepare(steps, chain.width), &wires)?;
+        // What came after each of these steps is of use only at their end.
+        wires.extend(std::iter::repeat_n(row[0], prepared));
+    }
+    for (index, step) in chain.steps.iter().enumerate().skip(prepared) {
         let wire = add(&mut model, &format!("step{index}"), step, &wires)?;
         wires.push(wire);
     }
     let last = wires.last().context("X is always there")?;
     model.select_output_outlets(&[*last])?;
     model.into_optimized()?.into_runnable()
+}
+
+/// How many steps, from the first, are worked off in one pass: none beyond a value that a later step goes back to.
+fn prepared(chain: &Chain) -> usize {
+    let run = chain.steps.iter().take_while(|step| prepare::is_part(step)).count();
+    let back = chain.steps.iter().filter_map(|step| match step {
+        Step::Error { since } => Some(*since),
+        _ => None,
+    });
+    back.fold(run, usize::min)
 }
 
 /// Keeps tract from its kernels for AMX, the matrix unit of some server processors.

@@ -30,6 +30,7 @@ pub mod metadata;
 pub mod novelty;
 pub mod onnx;
 mod ops;
+mod prepare;
 pub mod set;
 mod tensor;
 pub mod trees;

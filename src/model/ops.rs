@@ -5,12 +5,15 @@ use std::sync::Arc;
 #[allow(clippy::wildcard_imports, reason = "tract's prelude for builders of operators")]
 use tract_onnx::tract_core::internal::*;
 
-use super::chain::Dense;
+use super::chain::{Dense, Step};
+use super::prepare;
 use super::trees::Trees;
 
 /// An operator on float `[N, columns]`, which treats every row alike and alone.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum RowOp {
+    /// The preparation of rows with so many columns.
+    Prepare(Arc<[Step]>, usize),
     /// A float layer.
     Dense(Arc<Dense>),
     /// Decision trees.
@@ -25,6 +28,7 @@ impl Eq for RowOp {}
 impl RowOp {
     fn columns(&self) -> usize {
         match self {
+            Self::Prepare(_, columns) => *columns,
             Self::Dense(layer) => layer.outputs,
             Self::Trees(trees) => trees.columns(),
             Self::Error => 1,
@@ -35,6 +39,7 @@ impl RowOp {
 impl Op for RowOp {
     fn name(&self) -> StaticName {
         match self {
+            Self::Prepare(..) => "PicketPrepare",
             Self::Dense(_) => "PicketDense",
             Self::Trees(_) => "PicketTrees",
             Self::Error => "PicketError",
@@ -61,6 +66,10 @@ impl EvalOp for RowOp {
         let mut target = output.try_as_plain_ram_mut()?;
         let results = target.as_slice_mut::<f32>()?.chunks_exact_mut(columns);
         match self {
+            Self::Prepare(steps, _) => results.zip(values).for_each(|(target, row)| {
+                target.copy_from_slice(row);
+                prepare::apply(steps, target);
+            }),
             Self::Dense(layer) => results.zip(values).for_each(|(sums, row)| layer.add_to(sums, row)),
             Self::Trees(trees) => results.zip(values).for_each(|(sums, row)| trees.add_to(sums, row)),
             Self::Error => {

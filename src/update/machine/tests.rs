@@ -160,7 +160,7 @@ impl Bench {
     }
 
     /// Up to the shadow.
-    fn to_shadow(&mut self, release: u64) {
+    fn reach_shadow(&mut self, release: u64) {
         self.pass(10);
         self.desire(&right(release, release, 0, None));
         self.answer(release);
@@ -169,14 +169,14 @@ impl Bench {
     }
 
     /// Up to the probation.
-    fn to_probation(&mut self, release: u64) {
-        self.to_shadow(release);
+    fn reach_probation(&mut self, release: u64) {
+        self.reach_shadow(release);
         self.run(Event::Shadowed(Shadow { rows: 100, agreed: 100, ..Shadow::default() }));
         assert_eq!((self.state(), self.release()), ((State::Probation, None), release));
     }
 
     fn install(&mut self, release: u64) {
-        self.to_probation(release);
+        self.reach_probation(release);
         self.pass(60);
         assert_eq!((self.state(), self.release()), ((State::Committed, None), release));
     }
@@ -315,7 +315,7 @@ fn a_self_test_that_could_not_begin_is_not_held_against_the_release() {
 fn a_model_that_judges_otherwise_is_not_used() {
     let mut bench = Bench::new();
     bench.install(6);
-    bench.to_shadow(7);
+    bench.reach_shadow(7);
     bench.run(Event::Shadowed(Shadow { rows: 100, new_hostile: 50, ..Shadow::default() }));
     assert_eq!((bench.state(), bench.release()), ((State::Failed, Some(Reason::AlertRatio)), 6));
     assert_eq!(bench.shadow, None);
@@ -324,7 +324,7 @@ fn a_model_that_judges_otherwise_is_not_used() {
 #[test]
 fn on_a_quiet_network_the_shadow_ends_by_time() {
     let mut bench = Bench::new();
-    bench.to_shadow(7);
+    bench.reach_shadow(7);
     bench.run(Event::Shadowed(Shadow { rows: 3, ..Shadow::default() }));
     bench.pass(60);
     assert_eq!((bench.state(), bench.release()), ((State::Probation, None), 7));
@@ -334,7 +334,7 @@ fn on_a_quiet_network_the_shadow_ends_by_time() {
 fn an_alert_explosion_on_probation_brings_the_old_model_back() {
     let mut bench = Bench::new();
     bench.install(6);
-    bench.to_probation(7);
+    bench.reach_probation(7);
     bench.run(Event::Probed(Probe { rows: 1000, hostile: 900, ..Probe::default() }));
     assert_eq!((bench.state(), bench.release()), ((State::RolledBack, Some(Reason::AlertExplosion)), 6));
     bench.restart(&bench.disk.content());
@@ -345,7 +345,7 @@ fn an_alert_explosion_on_probation_brings_the_old_model_back() {
 fn three_crashes_on_probation_bring_the_old_model_back() {
     let mut bench = Bench::new();
     bench.install(6);
-    bench.to_probation(7);
+    bench.reach_probation(7);
     for release in [7, 7, 6] {
         bench.restart(&bench.disk.content());
         assert_eq!(bench.release(), release);
@@ -356,7 +356,7 @@ fn three_crashes_on_probation_bring_the_old_model_back() {
 #[test]
 fn orderly_restarts_on_probation_cost_nothing() {
     let mut bench = Bench::new();
-    bench.to_probation(7);
+    bench.reach_probation(7);
     for _ in 0..10 {
         bench.run(Event::Stop);
         bench.restart(&bench.disk.content());
@@ -413,8 +413,8 @@ fn the_operator_takes_an_update_back_at_any_time() {
             bench.pass(10);
             bench.desire(&right(7, 7, 0, None));
         },
-        |bench| bench.to_shadow(7),
-        |bench| bench.to_probation(7),
+        |bench| bench.reach_shadow(7),
+        |bench| bench.reach_probation(7),
     ];
     for stage in stages {
         let mut bench = Bench::new();
@@ -473,7 +473,7 @@ fn step(bench: &mut Bench, kind: u8, which: u8) {
             }
             bench.run(Event::Desired(&message(desired)));
         }
-        3 => bench.run(Event::Desired(if which % 2 == 0 { b"" } else { b"{\"schema\":" })),
+        3 => bench.run(Event::Desired(if which.is_multiple_of(2) { b"" } else { b"{\"schema\":" })),
         4..=6 => {
             // Mostly the right blocks.
             let target = bench.updater.reported("gw-1", bench.at).target.map_or(1, |target| target.release);
@@ -497,10 +497,10 @@ fn step(bench: &mut Bench, kind: u8, which: u8) {
         11 if which < 30 => bench.run(Event::NotLoaded(refusal)),
         11 if which < 60 => bench.run(Event::GoBack),
         12 => {
-            bench.at.clock.synchronised = which % 4 != 0;
+            bench.at.clock.synchronised = !which.is_multiple_of(4);
             bench.pass(1);
         }
-        13 if which % 2 == 0 => {
+        13 if which.is_multiple_of(2) => {
             bench.run(Event::Stop);
             bench.restart(&bench.disk.content());
         }

@@ -29,7 +29,7 @@ Examples:
   picket alerts follow                  what is being reported?
 
 Exit codes are those of sysexits.h: 64 usage, 65 data, 66 no input, 69 unavailable, 70 software,
-74 input or output, 77 no permission, 78 configuration."
+74 input or output, 75 to be started again, 77 no permission, 78 configuration."
 )]
 pub struct Cli {
     /// What to do.

@@ -220,7 +220,7 @@ impl Sink for Summary {
     fn frame(&mut self, frame: &Frame<'_>, decoded: Result<&Packet<'_>, SkipReason>) {
         let (first, last) = self.span.unwrap_or((frame.ts, frame.ts));
         self.span = Some((first.min(frame.ts), last.max(frame.ts)));
-        let link = link_number(frame.link);
+        let link = u32::from(frame.link.number());
         let figures = self.links.at(&link, 1, || link);
         *figures = (Some(frame.link), figures.1 + 1);
         let Ok(packet) = decoded else {
@@ -338,20 +338,5 @@ impl Client {
         self.password = connect.password.is_some();
         self.keep_alive = Some(connect.keep_alive);
         self.will = connect.will.is_some();
-    }
-}
-
-/// A number for each link type.
-fn link_number(link: LinkType) -> u32 {
-    match link {
-        LinkType::Ethernet => 0x1_0001,
-        LinkType::LinuxSll => 0x1_0002,
-        LinkType::LinuxSll2 => 0x1_0003,
-        LinkType::RawIp => 0x1_0004,
-        LinkType::Null => 0x1_0005,
-        LinkType::Ppp => 0x1_0006,
-        LinkType::PppEther => 0x1_0007,
-        LinkType::CiscoHdlc => 0x1_0008,
-        LinkType::Other(number) => number.into(),
     }
 }

@@ -194,17 +194,9 @@ fn address(host: IpAddr) -> Address {
 /// A link type by which libpcap compiles a filter that fits the frame.
 fn link_number(frame: &Frame<'_>) -> u16 {
     match frame.link {
-        LinkType::Ethernet => 1,
-        LinkType::LinuxSll => 113,
-        LinkType::LinuxSll2 => 276,
-        LinkType::RawIp => 101,
         // The address family is in the order of octets of whoever captured; libpcap has a number for each.
         LinkType::Null if frame.data.first().is_some_and(|octet| *octet == 0) => 108,
-        LinkType::Null => 0,
-        LinkType::Ppp => 9,
-        LinkType::PppEther => 51,
-        LinkType::CiscoHdlc => 104,
-        LinkType::Other(number) => number,
+        link => link.number(),
     }
 }
 

@@ -277,7 +277,10 @@ fn every_attack_does_what_its_name_says() {
                 assert!(topics.len() == count && topics.iter().all(of_devices), "{topics:?}");
             }
             ("mqtt_large_payload", ..) => {
-                assert!(seen.packets(3).iter().all(|(_, body)| body.len() > 700_000));
+                // The end of the attack, or of the capture, may cut the last one.
+                let sent = seen.packets(3);
+                let large = sent.iter().filter(|(_, body)| body.len() > 700_000).count();
+                assert!(large > 0 && large + 1 >= sent.len(), "{large} of {}", sent.len());
             }
             ("mqtt_qos2_exhaustion", ..) => {
                 assert!(!seen.answers(5).is_empty(), "PUBREC");

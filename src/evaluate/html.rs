@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::report::{DetectorReport, Report};
-use super::text::{figure, in_words, percent, seconds, short_path};
+use super::text::{detector_row, figure, in_words, percent, seconds, short_path};
 use super::{Matrix, svg};
 
 /// Captures whose course is drawn.
@@ -154,25 +154,7 @@ fn detectors(report: &Report, out: &mut String) {
         "false, medium or worse",
         "false, all",
     ];
-    table(
-        out,
-        &headings,
-        1,
-        report.detectors.iter().map(|detector| {
-            let (episodes, alerts) = (&detector.episodes, &detector.false_alerts);
-            vec![
-                detector.name.clone(),
-                format!("{}/{}", episodes.found, episodes.total),
-                format!("{}/{}", episodes.right, episodes.total),
-                seconds(episodes.median_seconds),
-                figure(episodes.matrix.macro_f1()),
-                figure(detector.flows.macro_f1()),
-                figure(detector.packets.macro_f1()),
-                (alerts.medium.count + alerts.medium_during_attacks).to_string(),
-                (alerts.all.count + alerts.all_during_attacks).to_string(),
-            ]
-        }),
-    );
+    table(out, &headings, 1, report.detectors.iter().map(|detector| detector_row(detector).into()));
     let _ = writeln!(
         out,
         "<p class=\"note\">F1 is the mean over the classes that there are. What is reported as {} or worse counts.</p>",

@@ -102,18 +102,7 @@ fn detectors(report: &Report, out: &mut impl Write) -> io::Result<()> {
         ("all", Align::Right),
     ]);
     for detector in &report.detectors {
-        let (episodes, alerts) = (&detector.episodes, &detector.false_alerts);
-        table.row([
-            detector.name.clone(),
-            format!("{}/{}", episodes.found, episodes.total),
-            format!("{}/{}", episodes.right, episodes.total),
-            seconds(episodes.median_seconds),
-            figure(episodes.matrix.macro_f1()),
-            figure(detector.flows.macro_f1()),
-            figure(detector.packets.macro_f1()),
-            (alerts.medium.count + alerts.medium_during_attacks).to_string(),
-            (alerts.all.count + alerts.all_during_attacks).to_string(),
-        ]);
+        table.row(detector_row(detector));
     }
     table.write(out)
 }
@@ -246,6 +235,22 @@ pub(super) fn short_path(path: &str) -> &str {
         None if is_plain => path,
         _ => file,
     }
+}
+
+/// The row of a detector in the table of all of them.
+pub(super) fn detector_row(detector: &DetectorReport) -> [String; 9] {
+    let (episodes, alerts) = (&detector.episodes, &detector.false_alerts);
+    [
+        detector.name.clone(),
+        format!("{}/{}", episodes.found, episodes.total),
+        format!("{}/{}", episodes.right, episodes.total),
+        seconds(episodes.median_seconds),
+        figure(episodes.matrix.macro_f1()),
+        figure(detector.flows.macro_f1()),
+        figure(detector.packets.macro_f1()),
+        (alerts.medium.count + alerts.medium_during_attacks).to_string(),
+        (alerts.all.count + alerts.all_during_attacks).to_string(),
+    ]
 }
 
 pub(super) fn figure(value: Option<f64>) -> String {

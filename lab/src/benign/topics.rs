@@ -114,26 +114,26 @@ pub fn grants(device: &Device) -> String {
     text
 }
 
+/// Whether a filter covers a topic or another filter, level by level.
+pub(crate) fn covers(filter: &str, topic: &str) -> bool {
+    let mut levels = topic.split('/');
+    for part in filter.split('/') {
+        match (part, levels.next()) {
+            ("#", _) => return true,
+            ("+", Some(_)) => {}
+            (part, Some(level)) if part == level => {}
+            _ => return false,
+        }
+    }
+    levels.next().is_none()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::benign::behaviour::Behaviour;
     use crate::benign::profile::Habits;
     use crate::random::Random;
-
-    /// Whether a filter covers a topic or another filter, level by level.
-    fn covers(filter: &str, topic: &str) -> bool {
-        let mut levels = topic.split('/');
-        for part in filter.split('/') {
-            match (part, levels.next()) {
-                ("#", _) => return true,
-                ("+", Some(_)) => {}
-                (part, Some(level)) if part == level => {}
-                _ => return false,
-            }
-        }
-        levels.next().is_none()
-    }
 
     #[test]
     fn an_honest_device_stays_within_its_grants_and_a_denied_one_does_not() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::benign::behaviour::Message;
+use crate::benign::topics::covers;
 use crate::mqtt::packet::{self, Publish, Version};
 
 /// A connection's number.
@@ -124,16 +125,7 @@ pub(super) fn matches(filter: &str, topic: &str) -> bool {
     if topic.starts_with('$') && !filter.starts_with('$') {
         return false;
     }
-    let mut levels = topic.split('/');
-    for part in filter.split('/') {
-        match (part, levels.next()) {
-            ("#", _) => return true,
-            ("+", Some(_)) => {}
-            (part, Some(level)) if part == level => {}
-            _ => return false,
-        }
-    }
-    levels.next().is_none()
+    covers(filter, topic)
 }
 
 /// CONNACK as mosquitto 2.0 writes it.

@@ -24,9 +24,12 @@ mod namespace;
 
 use namespace::{in_namespace, ip};
 
-/// A pair of connected interfaces `va` and `vb`, both up.
+/// A pair of connected interfaces `va` and `vb`, both up, on which nothing is sent but by the test: without an IPv6
+/// address there is no neighbour discovery, whose frames the kernel may count before the filter is set.
 fn make_pair() {
     ip("link add va type veth peer name vb");
+    ip("link set va addrgenmode none");
+    ip("link set vb addrgenmode none");
     ip("link set va up");
     ip("link set vb up");
 }
@@ -347,7 +350,7 @@ fn what_the_kernel_drops_is_counted() {
             send_marked("vb", 0..250);
         }
         let frames = collect(&mut source).len() as u64;
-        wait_for(&mut source, Duration::from_secs(3), |status| status.counters.received == 10_000);
+        wait_for(&mut source, Duration::from_secs(3), |status| status.counters.received >= 10_000);
         let counters = source.status().next().unwrap().counters;
         assert_eq!(counters.delivered, frames);
         assert!(counters.dropped > 0, "{counters:?}");

@@ -23,7 +23,7 @@ use support::namespace::{in_namespace, ip};
 use support::program::{Daemon, open_folder, picket, wait_until};
 
 /// How long anything may take.
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Writes a configuration for `lo`, with everything in `folder`.
 fn configuration(folder: &Path, broker: &str, model: &str) -> PathBuf {

@@ -6,7 +6,7 @@
 //! keyed hashes: the evidence named `distinct_...`, and `confidence` and `message`, which quote it. For the same
 //! reason a scan may be told one port earlier or later: of `tcp_scan` only is compared that both report it of the
 //! same source, and the model, whose columns hold such figures, is off. Times are equal
-//! to a millisecond, as the kernel stamps a frame for each socket that captures it. Live time goes on when the
+//! to some milliseconds, as the kernel stamps a frame for each socket that captures it. Live time goes on when the
 //! recording has ended, so the comparison ends with the last whole second that was recorded.
 #![allow(
     clippy::unwrap_used,
@@ -134,7 +134,7 @@ fn live_and_replay() {
     });
     let log = path("log");
     let mut daemon = Daemon::start(&config, &log);
-    wait_until("answer of the daemon", Duration::from_secs(10), || {
+    wait_until("answer of the daemon", Duration::from_mins(1), || {
         assert!(daemon.is_running(), "{}", fs::read_to_string(&log).unwrap());
         picket(args!["status", "-c", &config]).status.success()
     });
@@ -170,7 +170,10 @@ fn live_and_replay() {
     for ((_, live_times, live), (_, times, replay)) in live.iter().zip(&replay) {
         assert_eq!(live, replay);
         for (live_time, time) in live_times.iter().zip(times) {
-            assert!(live_time.abs_diff(*time) < Duration::from_millis(1), "{live_times:?} {times:?}: {live}");
+            assert!(
+                live_time.abs_diff(*time) < Duration::from_millis(20),
+                "{live_times:?} {times:?}: {live}"
+            );
         }
     }
 }

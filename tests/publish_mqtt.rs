@@ -25,7 +25,7 @@ use picket::time::Timestamp;
 
 mod publish_support;
 use publish_support::{
-    Broker, Subscriber, alert, file, free_port, identity, mosquitto, retain, retained, wait_for,
+    Broker, SHUTDOWN, Subscriber, alert, file, free_port, identity, mosquitto, retain, retained, wait_for,
 };
 
 struct Running {
@@ -144,8 +144,8 @@ fn alerts_are_stored_published_in_order_and_forgotten_when_acknowledged() {
     drop(server);
 
     let began = Instant::now();
-    assert!(running.delivery.shutdown(Duration::from_secs(2)));
-    assert!(began.elapsed() < Duration::from_secs(2));
+    assert!(running.delivery.shutdown(SHUTDOWN));
+    assert!(began.elapsed() < SHUTDOWN);
     wait_for("the last status", || {
         retained(broker.port, "picket/v1/gw-1/status")
             .is_some_and(|status| status.contains("\"online\":false"))
@@ -181,7 +181,7 @@ fn a_broker_that_was_away_gets_everything_in_order() {
     let late: Vec<u64> = subscriber.seqs().into_iter().filter(|seq| *seq > 40).collect();
     assert_eq!(late, (41..=80).collect::<Vec<_>>());
     assert_eq!(running.handle.counters().lost, 0);
-    assert!(running.delivery.shutdown(Duration::from_secs(2)));
+    assert!(running.delivery.shutdown(SHUTDOWN));
 }
 
 /// A broker that knows `picket` and `watcher`, both with the password `right`, and these rights.
@@ -214,14 +214,14 @@ fn a_refused_password_is_visible_and_costs_no_alert() {
         running.offer(0, 5);
         wait_for("the refusal", || running.broker() == Condition::Refused);
         assert_eq!(running.board.health().broker.reason.unwrap(), reason);
-        assert!(running.delivery.shutdown(Duration::from_secs(2)));
+        assert!(running.delivery.shutdown(SHUTDOWN));
     }
     let subscriber = Subscriber::start(broker.port, Some(("watcher", "right")));
     let credentials = Some(credentials(dir.path(), "right\n"));
     let running = start(dir.path(), PublisherConfig { credentials, ..plain(broker.port) });
     wait_for("all ten", || subscriber.seqs().len() == 10);
     assert_eq!(running.broker(), Condition::Ok);
-    assert!(running.delivery.shutdown(Duration::from_secs(2)));
+    assert!(running.delivery.shutdown(SHUTDOWN));
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn a_publication_that_the_access_list_forbids_stays_in_the_outbox() {
     let broker_health = running.board.health().broker;
     assert_eq!(broker_health.state, Condition::Refused);
     assert_eq!(broker_health.reason.unwrap(), "publishing: not authorised");
-    assert!(running.delivery.shutdown(Duration::from_secs(2)));
+    assert!(running.delivery.shutdown(SHUTDOWN));
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn a_will_that_comes_late_does_not_stand() {
     // What the broker does with the will of a connection that it has just given up.
     retain(broker.port, topic, &running.board.offline().to_json());
     wait_for("the status again", is_online);
-    assert!(running.delivery.shutdown(Duration::from_secs(2)));
+    assert!(running.delivery.shutdown(SHUTDOWN));
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn mqtt_3_1_1_delivers_too() {
     running.offer(0, 50);
     wait_for("50 acknowledgements", || running.handle.counters().acknowledged == 50);
     wait_for("50 messages", || subscriber.seqs() == (1..=50).collect::<Vec<_>>());
-    assert!(running.delivery.shutdown(Duration::from_secs(2)));
+    assert!(running.delivery.shutdown(SHUTDOWN));
     wait_for("the last status", || {
         retained(broker.port, "picket/v1/gw-1/status")
             .is_some_and(|status| status.contains("\"online\":false"))
@@ -290,7 +290,7 @@ fn alerts_that_find_the_channel_full_are_counted_in_the_stream() {
     assert!(dropped > 0, "nothing was dropped, so nothing was tested");
     wait_for("the store", || running.handle.counters().stored == taken);
     wait_for("the count", || running.handle.counters().lost == dropped);
-    assert!(running.delivery.shutdown(Duration::from_secs(2)));
+    assert!(running.delivery.shutdown(SHUTDOWN));
 
     let source = AlertSource::open(Path::new("/nonexistent"), &dir.path().join("store")).unwrap();
     let (mut alerts, mut lost) = (0, 0);
@@ -352,7 +352,7 @@ fn tls_with_a_client_certificate() {
     running.offer(0, 20);
     // The access list goes by the certificate's name, so an acknowledgement proves that it was shown.
     wait_for("20 acknowledgements", || running.handle.counters().acknowledged == 20);
-    assert!(running.delivery.shutdown(Duration::from_secs(2)));
+    assert!(running.delivery.shutdown(SHUTDOWN));
 
     // Without a certificate, and with another authority: no connection, and the health says why.
     let (other_pem, _) = authority("another authority");
@@ -364,7 +364,7 @@ fn tls_with_a_client_certificate() {
         let reason = running.board.health().broker.reason.unwrap();
         assert!(reason.contains("ertificate"), "{reason}");
         assert_eq!(running.handle.counters().acknowledged, 0);
-        assert!(running.delivery.shutdown(Duration::from_secs(2)));
+        assert!(running.delivery.shutdown(SHUTDOWN));
     }
 
     // Files that do not go together stop the start.

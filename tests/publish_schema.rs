@@ -23,7 +23,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 mod publish_support;
-use publish_support::{alert, identity};
+use publish_support::{SHUTDOWN, alert, identity};
 
 fn schema(name: &str) -> Validator {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema").join(name);
@@ -108,7 +108,7 @@ fn the_status_is_valid_online_offline_and_on_the_socket() {
     let (delivery, _, handle) =
         Delivery::spawn(store, &report, identity(), None, board, Box::new(|_| {})).unwrap();
     assert_valid(&schema, &handle.status());
-    assert!(delivery.shutdown(Duration::from_secs(2)));
+    assert!(delivery.shutdown(SHUTDOWN));
 }
 
 #[test]

@@ -23,7 +23,7 @@ use picket::store::{Store, StoreConfig};
 use picket::time::Timestamp;
 
 mod publish_support;
-use publish_support::{alert, identity, wait_for};
+use publish_support::{SHUTDOWN, alert, identity, wait_for};
 
 /// Exit code that says that there is no tmpfs to be had.
 const NO_TMPFS: i32 = 77;
@@ -82,7 +82,7 @@ fn on_a_small_disk() {
     offer(5);
     wait_for("new alerts", || handle.counters().stored == stored + 5);
     let counters = handle.counters();
-    assert!(delivery.shutdown(Duration::from_secs(2)));
+    assert!(delivery.shutdown(SHUTDOWN));
 
     let source = AlertSource::open(&dir.join("none"), &store_dir).unwrap();
     let (mut alerts, mut lost, mut next) = (0, 0, 1);

@@ -174,7 +174,7 @@ fn every_attack_runs_and_stays_within_its_bounds() {
         let episode = &summary.episodes[0];
         assert_eq!((episode.style.name(), episode.count), (name, least), "{options}");
         assert_eq!(episode.failed, 0, "{name} {options}");
-        assert!(begin.elapsed() < Duration::from_secs(10), "{name} {options}");
+        assert!(begin.elapsed() < Duration::from_mins(1), "{name} {options}");
     }
 }
 
@@ -268,7 +268,7 @@ fn a_signal_ends_an_attack_in_good_order() {
     let begin = Instant::now();
     assert!(Command::new("kill").args(["-INT", &attack.id().to_string()]).status().unwrap().success());
     let output = attack.wait_with_output().unwrap();
-    assert!(output.status.success() && begin.elapsed() < Duration::from_secs(2));
+    assert!(output.status.success() && begin.elapsed() < Duration::from_secs(20));
     let summary: Summary = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(summary.episodes[0].accepted, 5);
 }

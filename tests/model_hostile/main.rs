@@ -32,7 +32,7 @@ use picket::model::{Fault, OnnxScorer};
 use prost::Message as _;
 
 /// Longest that any file may keep the loader busy.
-const LIMIT: Duration = Duration::from_secs(1);
+const LIMIT: Duration = Duration::from_secs(5);
 
 #[test]
 fn every_hostile_file_is_refused_with_its_own_reason() {

@@ -5,6 +5,7 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +19,9 @@ use picket::time::Timestamp;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Filter, Packet};
 use rumqttc::v5::{Client, Event, MqttOptions};
+
+/// How long an orderly end may take on a busy machine.
+pub const SHUTDOWN: Duration = Duration::from_secs(15);
 
 /// Where Debian puts mosquitto, besides the search path.
 const PLACES: [&str; 3] = ["mosquitto", "/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"];
@@ -33,9 +37,15 @@ pub fn mosquitto() -> Option<&'static str> {
     found
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, each time another one.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    // Below what the system gives to outgoing connections, so that none takes it before the broker does.
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 10_000 + u16::try_from(std::process::id() % 20_000).unwrap();
+    std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed))
+        .take(1_000)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port")
 }
 
 /// A running mosquitto; dropping it ends it.
@@ -187,10 +197,10 @@ pub fn retained(port: u16, topic: &str) -> Option<String> {
     None
 }
 
-/// Waits up to 20 s for `condition`.
+/// Waits up to a minute for `condition`.
 #[track_caller]
 pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + Duration::from_mins(1);
     while !condition() {
         assert!(Instant::now() < until, "waited in vain for {what}");
         thread::sleep(Duration::from_millis(10));

@@ -65,6 +65,7 @@ pub(super) fn check(
         sandbox: check.switch("sandbox.enabled", raw.sandbox.enabled, true),
         store: check.store(raw.store),
         publish: check.publish(raw.publish, overrides.broker.as_deref()),
+        update: check.update(raw.update),
         status_socket: check.socket(raw.status.socket),
         log_level: check.choice(
             "log.level",
@@ -82,18 +83,18 @@ pub(super) fn check(
 }
 
 /// Where faults go while values are checked.
-struct Check<'a> {
+pub(super) struct Check<'a> {
     lines: &'a Lines,
     faults: &'a mut Faults,
 }
 
 impl Check<'_> {
-    fn fault(&mut self, key: &str, why: impl Into<String>) {
+    pub(super) fn fault(&mut self, key: &str, why: impl Into<String>) {
         self.faults.push(key, self.lines.of(key), why);
     }
 
     /// The value of `key` or its default, put through `judge`; `None` after a fault.
-    fn value<T: Kind, U>(
+    pub(super) fn value<T: Kind, U>(
         &mut self,
         key: &str,
         setting: Setting<T>,
@@ -126,7 +127,7 @@ impl Check<'_> {
     }
 
     /// A duration within `min..=max`, written as text such as "90s" or "5m"; the default is in seconds.
-    fn duration(
+    pub(super) fn duration(
         &mut self,
         key: &str,
         setting: Setting<String>,
@@ -151,7 +152,12 @@ impl Check<'_> {
     }
 
     /// One of some names; the first is the default.
-    fn choice<T: Copy>(&mut self, key: &str, setting: Setting<String>, choices: &[(&str, T)]) -> T {
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        key: &str,
+        setting: Setting<String>,
+        choices: &[(&str, T)],
+    ) -> T {
         let (name, default) = choices[0];
         self.value(key, setting, name.to_owned(), |text| {
             choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| {
@@ -162,7 +168,7 @@ impl Check<'_> {
         .unwrap_or(default)
     }
 
-    fn switch(&mut self, key: &str, setting: Setting<bool>, default: bool) -> bool {
+    pub(super) fn switch(&mut self, key: &str, setting: Setting<bool>, default: bool) -> bool {
         self.value(key, setting, default, Ok).unwrap_or(default)
     }
 
@@ -172,7 +178,7 @@ impl Check<'_> {
     }
 
     /// A text that may be empty, which means none.
-    fn optional(&mut self, key: &str, setting: Setting<String>, default: &str) -> Option<String> {
+    pub(super) fn optional(&mut self, key: &str, setting: Setting<String>, default: &str) -> Option<String> {
         Some(self.text(key, setting, default)).filter(|text| !text.is_empty())
     }
 
@@ -253,19 +259,34 @@ impl Check<'_> {
             self.fault("store.path", "must not be empty: no alert is published before it is stored");
             DEFAULT.to_owned()
         });
-        let (default, min, max) = (4 << 20, 64 << 10, 1 << 30);
-        let byte_budget = self.value("store.byte-budget", raw.byte_budget, Size::Bytes(4 << 20), |size| {
+        let byte_budget = self.size("store.byte-budget", raw.byte_budget, 4 << 20, 64 << 10, 1 << 30);
+        Store { path: path.into(), byte_budget }
+    }
+
+    /// A number of bytes within `min..=max`.
+    pub(super) fn size(
+        &mut self,
+        key: &str,
+        setting: Setting<Size>,
+        default: u64,
+        min: u64,
+        max: u64,
+    ) -> u64 {
+        let written = Size::Text(value::write_bytes(default));
+        let size = self.value(key, setting, written, |size| {
             let bytes = match size {
                 Size::Bytes(bytes) => u64::try_from(bytes).ok(),
                 Size::Text(text) => value::bytes(&text),
             };
             match bytes {
                 Some(bytes) if (min..=max).contains(&bytes) => Ok(bytes),
-                Some(_) => Err("must be from 64KiB to 1GiB".into()),
+                Some(_) => {
+                    Err(format!("must be from {} to {}", value::write_bytes(min), value::write_bytes(max)))
+                }
                 None => Err(format!("must be {}", Size::KIND)),
             }
         });
-        Store { path: path.into(), byte_budget: byte_budget.unwrap_or(default) }
+        size.unwrap_or(default)
     }
 
     fn publish(&mut self, raw: RawPublish, from_command_line: Option<&str>) -> Publish {

@@ -12,6 +12,7 @@ mod document;
 mod fault;
 mod raw;
 mod uci;
+mod update;
 mod value;
 mod write;
 
@@ -22,11 +23,13 @@ pub use advice::{Advice, advice};
 pub(crate) use document::{LineIndex, join, shorten, unknown};
 pub use fault::{ConfigError, Fault};
 pub(crate) use fault::{Faults, Summary};
+pub use update::Update;
 pub use value::Interface;
 
 pub use crate::publish::broker_url::BrokerUrl;
 pub use crate::publish::config::Protocol;
 pub use crate::publish::topics::SensorName;
+pub use crate::update::document::Transport;
 
 /// Read when no `-c` is given, and not an error when it does not exist.
 pub const DEFAULT_PATH: &str = "/etc/picket/picket.toml";
@@ -47,6 +50,7 @@ pub struct Config {
     sandbox: bool,
     store: Store,
     publish: Publish,
+    update: Update,
     status_socket: Option<PathBuf>,
     log_level: log::LevelFilter,
 }
@@ -301,6 +305,12 @@ impl Config {
     #[must_use]
     pub fn publish(&self) -> &Publish {
         &self.publish
+    }
+
+    /// How models are updated from afar.
+    #[must_use]
+    pub const fn update(&self) -> &Update {
+        &self.update
     }
 
     /// Whether the daemon locks itself in, see [`crate::sandbox`].

@@ -91,6 +91,7 @@ section! {
         sandbox: RawSandbox,
         store: RawStore,
         publish: RawPublish,
+        update: RawUpdate,
         status: RawStatus,
         log: RawLog,
     }
@@ -199,6 +200,23 @@ section! {
         key_file: Setting<String>,
         keep_alive: Setting<String>,
         metrics_every: Setting<String>,
+    }
+}
+
+section! {
+    /// `[update]`
+    RawUpdate {
+        enabled: Setting<bool>,
+        trust_root: Setting<String>,
+        path: Setting<String>,
+        inbox: Setting<String>,
+        channel: Setting<String>,
+        transport: Setting<String>,
+        ca_file: Setting<String>,
+        max_model: Setting<Size>,
+        max_memory: Setting<Size>,
+        max_row_time: Setting<String>,
+        stale_after: Setting<String>,
     }
 }
 

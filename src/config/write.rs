@@ -5,10 +5,10 @@ use std::path::Path;
 use super::raw::{
     RawAlert, RawBruteforce, RawCapture, RawConfig, RawConnectFlood, RawFlow, RawLog, RawMalformed, RawModel,
     RawMqtt, RawPublish, RawPublishFlood, RawRules, RawSandbox, RawSensor, RawSlowDos, RawStatus, RawStore,
-    RawTcpScan, Setting, Size,
+    RawTcpScan, RawUpdate, Setting, Size,
 };
 use super::value::{write_bytes, write_duration};
-use super::{Capture, Config, OnMissing, Protocol, Publish, Rules};
+use super::{Capture, Config, OnMissing, Protocol, Publish, Rules, Transport, Update};
 
 /// Every section and key there is. The values are of no meaning.
 pub(super) fn known_keys() -> toml::Table {
@@ -53,6 +53,7 @@ fn written(config: &Config) -> RawConfig {
             byte_budget: given(Size::Text(write_bytes(config.store.byte_budget))),
         },
         publish: publish(&config.publish),
+        update: update(&config.update),
         status: RawStatus { socket: optional(config.status_socket.as_deref()) },
         log: RawLog { level: given(config.log_level.as_str().to_ascii_lowercase()) },
     }
@@ -106,6 +107,29 @@ fn publish(publish: &Publish) -> RawPublish {
         key_file: optional(identity.map(|identity| identity.key_file.as_path())),
         keep_alive: given(write_duration(publish.keep_alive)),
         metrics_every: given(write_duration(publish.metrics_every)),
+    }
+}
+
+fn update(update: &Update) -> RawUpdate {
+    RawUpdate {
+        enabled: given(update.enabled),
+        trust_root: optional(Some(&update.trust_root)),
+        path: optional(Some(&update.path)),
+        inbox: optional(update.inbox.as_deref()),
+        channel: given(update.channel.clone().unwrap_or_default()),
+        transport: given(
+            match update.transport {
+                Transport::Any => "any",
+                Transport::Https => "https",
+                Transport::Mqtt => "mqtt",
+            }
+            .into(),
+        ),
+        ca_file: optional(update.ca_file.as_deref()),
+        max_model: given(Size::Text(write_bytes(update.max_model))),
+        max_memory: given(Size::Text(write_bytes(update.max_memory))),
+        max_row_time: given(write_duration(update.max_row_time)),
+        stale_after: given(write_duration(update.stale_after)),
     }
 }
 

@@ -9,6 +9,7 @@ pub mod digest;
 pub mod document;
 pub mod keyfile;
 pub mod machine;
+pub mod mailbox;
 pub mod reason;
 pub mod signing;
 pub mod slots;

@@ -39,7 +39,7 @@ impl Bundle {
     pub fn read(octets: &[u8]) -> Result<Self, Refusal> {
         let malformed = || Refusal::new(Reason::Malformed, "not a bundle of picket");
         if octets.len() as u64 > MAX_BUNDLE_BYTES {
-            return Err(Refusal::new(Reason::TooLarge, "a bundle has at most a model of 1 MiB"));
+            return Err(Refusal::new(Reason::TooLarge, "a bundle has at most a model of 4 MiB"));
         }
         let head = octets.iter().take(MAX_HEAD).position(|octet| *octet == b'\n').ok_or_else(malformed)?;
         let (line, rest) = octets.split_at_checked(head + 1).ok_or_else(malformed)?;

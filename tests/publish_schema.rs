@@ -8,7 +8,6 @@
 )]
 
 use std::path::Path;
-use std::time::Duration;
 
 use jsonschema::Validator;
 use picket::alert::{ClientId, Severity, State};

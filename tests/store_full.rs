@@ -14,7 +14,6 @@ use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use picket::publish::delivery::Delivery;
 use picket::publish::status::{Board, Condition};

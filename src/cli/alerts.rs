@@ -3,7 +3,8 @@
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use super::args::{Alerts, AlertsCommand, AlertsExport, AlertsList, AlertsShow, ConfigFile, ExportFormat};
+use super::args::ConfigFile;
+use super::args::alerts::{Alerts, AlertsCommand, AlertsExport, AlertsList, AlertsShow, ExportFormat};
 use super::configuration;
 use super::output::{columns, record};
 use crate::config::{Config, Overrides};

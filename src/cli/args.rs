@@ -1,12 +1,14 @@
 //! The command line: what can be typed, and what it means. Definitions only; the commands are elsewhere.
 
+pub mod alerts;
+pub mod evaluate;
+pub mod extract;
 pub mod update;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -47,11 +49,11 @@ pub enum Command {
     /// Show what is in captures: brokers, clients, topics, control packets, violations
     Inspect(Inspect),
     /// Write the feature vectors of captures, for training
-    Extract(Extract),
+    Extract(extract::Extract),
     /// Say how good the detection is on labelled captures
-    Evaluate(Evaluate),
+    Evaluate(evaluate::Evaluate),
     /// Read the stored alerts
-    Alerts(Alerts),
+    Alerts(alerts::Alerts),
     /// Look at a model, make a release of it
     #[command(subcommand)]
     Model(Model),
@@ -237,272 +239,6 @@ pub enum InspectFormat {
     Json,
 }
 
-/// `picket extract`
-#[derive(Args, Debug)]
-#[command(
-    mut_arg("files", |files| files.required_unless_present_any(["watch", "interface"])),
-    after_help = "\
-Examples:
-  picket extract capture.pcap > vectors.csv
-  picket extract --output jsonl --schema picket-connection capture.pcapng
-  picket extract --schema mqttset --labels labels.toml --output parquet monday.pcap > monday.parquet
-  picket extract --schema siuru-window --window-ms 1000 capture.pcap
-  picket extract --interface br-lan --seconds 60 --write seen.pcap > live.csv
-
-CSV begins with a comment line that holds the schema's name, version and hash, then the header. Every
-column of every schema is explained in docs/features.md. What is not kept for want of room is told on
-stderr. --help lists the schemas."
-)]
-pub struct Extract {
-    /// What is read.
-    #[command(flatten)]
-    pub captures: Captures,
-
-    /// Capture live, in place of files, until interrupted; needs CAP_NET_RAW
-    #[arg(short, long, value_name = "IFACE", conflicts_with_all = ["files", "follow", "watch"])]
-    pub interface: Option<String>,
-
-    /// End the live capture after so many seconds
-    #[arg(long, value_name = "N", requires = "interface", conflicts_with_all = ["files", "watch"],
-        value_parser = clap::value_parser!(u64).range(1..))]
-    pub seconds: Option<u64>,
-
-    /// Write the frames of the live capture to this file too, as pcap
-    #[arg(long, value_name = "FILE", requires = "interface", conflicts_with_all = ["files", "watch"])]
-    pub write: Option<PathBuf>,
-
-    /// How rows are printed
-    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = VectorFormat::Csv)]
-    pub output: VectorFormat,
-
-    /// Which rows
-    #[arg(long, value_parser = Schemas, value_name = "NAME", default_value = "picket-host")]
-    pub schema: &'static str,
-
-    /// Milliseconds of a window of siuru-window
-    #[arg(long, value_name = "MS", default_value_t = crate::extract::catalogue::DEFAULT_WINDOW_MS,
-        value_parser = clap::value_parser!(u32).range(1..=86_400_000))]
-    pub window_ms: u32,
-
-    /// Add the labels that this file gives to packets, flows and hosts
-    #[arg(long, value_name = "FILE")]
-    pub labels: Option<PathBuf>,
-
-    /// Leave the cells of mqttset that hold payloads empty
-    #[arg(long)]
-    pub no_payloads: bool,
-
-    /// Flows, hosts or streams that the schemas of published systems keep at once
-    #[arg(long, value_name = "N", default_value_t = crate::extract::DEFAULT_CAPACITY as u32,
-        value_parser = clap::value_parser!(u32).range(16..=16_777_216))]
-    pub table_size: u32,
-
-    /// Configuration file.
-    #[command(flatten)]
-    pub config: ConfigFile,
-}
-
-/// How `extract` prints rows.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum VectorFormat {
-    /// Comma-separated values with a header
-    Csv,
-    /// One JSON object a line
-    Jsonl,
-    /// Apache Parquet; not in builds for gateways
-    Parquet,
-}
-
-/// Reads the name of a schema.
-#[derive(Clone, Copy, Debug)]
-struct Schemas;
-
-impl TypedValueParser for Schemas {
-    type Value = &'static str;
-
-    fn parse_ref(
-        &self,
-        command: &clap::Command,
-        argument: Option<&clap::Arg>,
-        value: &std::ffi::OsStr,
-    ) -> Result<&'static str, clap::Error> {
-        let known: Vec<PossibleValue> = self.possible_values().into_iter().flatten().collect();
-        let name = PossibleValuesParser::new(known).parse_ref(command, argument, value)?;
-        let entry = crate::extract::catalogue::Entry::find(&name);
-        Ok(entry.map_or("", |entry| entry.name()))
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let value = |entry: crate::extract::catalogue::Entry| {
-            let value = PossibleValue::new(entry.name()).help(entry.row());
-            if entry.name() == "picket-host" { value.alias("picket") } else { value }
-        };
-        Some(Box::new(crate::extract::catalogue::Entry::all().map(value)))
-    }
-}
-
-/// `picket evaluate`
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  picket evaluate capture.pcap --labels labels.toml
-  picket evaluate --html report.html lab/test/
-  picket evaluate --no-rules --model new.onnx --severity low lab/test/
-  picket evaluate --fail-below episodes.found=1 --fail-below macro_f1=0.9 lab/test/
-
-Each capture is read several times: with all detectors, with each of them alone, and once for
-counting. Figures are given by attack, by flow and by packet; a false alert is one that no attack
-explains. Exact definitions, and how labels are written: docs/evaluate.md.
-The exit code is 0 however bad the figures are, unless --fail-below says otherwise (then 1).")]
-pub struct Evaluate {
-    /// Captures, or folders in which they are looked for
-    #[arg(required = true, value_name = "CAPTURE")]
-    pub captures: Vec<PathBuf>,
-
-    /// What is what in the captures [default: the file labels.toml beside each capture]
-    #[arg(long, value_name = "FILE")]
-    pub labels: Option<PathBuf>,
-
-    /// Model to score with, in place of model.path and model.more; may be given several times
-    #[arg(long = "model", value_name = "FILE", conflicts_with = "no_model")]
-    pub models: Vec<PathBuf>,
-
-    /// Work with the rules alone
-    #[arg(long)]
-    pub no_model: bool,
-
-    /// Work with the models alone
-    #[arg(long, conflicts_with = "no_model")]
-    pub no_rules: bool,
-
-    /// The mildest alerts that count
-    #[arg(long, value_name = "SEVERITY", default_value = "medium", value_parser = severity)]
-    pub severity: crate::alert::Severity,
-
-    /// How it is printed
-    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = ReportFormat::Text)]
-    pub output: ReportFormat,
-
-    /// Write the report as JSON, too
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-
-    /// Write the report as one HTML file with plots, too
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-
-    /// End with exit code 1 if a measure is lower: macro_f1 (by attack), flows.macro_f1,
-    /// packets.macro_f1, episodes.found or episodes.right (parts of all attacks, 0 to 1)
-    #[arg(long, value_name = "MEASURE=VALUE", value_parser = least)]
-    pub fail_below: Vec<Least>,
-
-    /// Configuration file.
-    #[command(flatten)]
-    pub config: ConfigFile,
-}
-
-/// How `evaluate` prints.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ReportFormat {
-    /// For reading
-    Text,
-    /// One JSON document
-    Json,
-}
-
-/// A measure and how high it has to be.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Least {
-    /// One of [`MEASURES`](crate::evaluate::MEASURES).
-    pub name: String,
-    /// From here on it is high enough.
-    pub least: f64,
-}
-
-/// `picket alerts`
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  picket alerts list --severity high --limit 20
-  picket alerts follow
-  picket alerts show 01JZX5Y9M3T4C6W8R2V7K1N0QH
-  picket alerts export --format csv > alerts.csv")]
-pub struct Alerts {
-    /// What to do with them.
-    #[command(subcommand)]
-    pub command: AlertsCommand,
-}
-
-/// What can be done with stored alerts.
-#[derive(Subcommand, Debug)]
-pub enum AlertsCommand {
-    /// Print stored alerts, oldest first
-    List(AlertsList),
-    /// Print alerts as they come, until interrupted
-    Follow(ConfigFile),
-    /// Print every message about one incident
-    Show(AlertsShow),
-    /// Write all stored alerts to stdout
-    Export(AlertsExport),
-}
-
-/// `picket alerts list`
-#[derive(Args, Debug)]
-pub struct AlertsList {
-    /// Only alerts with a sequence number above N
-    #[arg(long, value_name = "N")]
-    pub since_seq: Option<u64>,
-
-    /// Only this class, such as mqtt_bruteforce
-    #[arg(long, value_name = "CLASS", value_parser = class)]
-    pub class: Option<crate::detect::class::Class>,
-
-    /// Only this severity and above
-    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
-    pub severity: Option<crate::alert::Severity>,
-
-    /// At most N alerts, the newest
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub limit: Option<u32>,
-
-    /// Configuration file.
-    #[command(flatten)]
-    pub config: ConfigFile,
-}
-
-/// `picket alerts show`
-#[derive(Args, Debug)]
-pub struct AlertsShow {
-    /// The alert's id (a ULID)
-    #[arg(value_name = "ID")]
-    pub id: String,
-
-    /// Configuration file.
-    #[command(flatten)]
-    pub config: ConfigFile,
-}
-
-/// `picket alerts export`
-#[derive(Args, Debug)]
-pub struct AlertsExport {
-    /// How alerts are written
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    pub format: ExportFormat,
-
-    /// Configuration file.
-    #[command(flatten)]
-    pub config: ConfigFile,
-}
-
-/// How `alerts export` writes.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ExportFormat {
-    /// One JSON object a line, as published
-    Jsonl,
-    /// Comma-separated values with a header
-    Csv,
-}
-
 /// `picket model`
 #[derive(Subcommand, Debug)]
 pub enum Model {
@@ -576,15 +312,6 @@ impl Cli {
     }
 }
 
-/// A class by its name in the vocabulary.
-fn class(name: &str) -> Result<crate::detect::class::Class, String> {
-    use crate::detect::class::Class;
-    Class::from_name(name).ok_or_else(|| {
-        let names: Vec<_> = Class::ALL.iter().map(|class| class.name()).collect();
-        format!("is none of {}", names.join(", "))
-    })
-}
-
 /// A severity by its name.
 fn severity(name: &str) -> Result<crate::alert::Severity, String> {
     use crate::alert::Severity;
@@ -594,19 +321,11 @@ fn severity(name: &str) -> Result<crate::alert::Severity, String> {
         .ok_or_else(|| "is none of low, medium, high, critical".into())
 }
 
-/// A measure, `=` and a number.
-fn least(text: &str) -> Result<Least, String> {
-    use crate::evaluate::MEASURES;
-    let (name, value) = text.split_once('=').ok_or("must be such as macro_f1=0.9")?;
-    if !MEASURES.contains(&name) {
-        return Err(format!("{name} is none of {}", MEASURES.join(", ")));
-    }
-    let least = value.parse().ok().filter(|value: &f64| value.is_finite());
-    least.map(|least| Least { name: name.to_owned(), least }).ok_or_else(|| format!("{value:?} is no number"))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::alerts::{Alerts, AlertsCommand};
+    use super::evaluate::Least;
+    use super::extract::VectorFormat;
     use super::*;
     use clap::CommandFactory;
 

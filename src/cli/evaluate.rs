@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 
-use super::args::{Evaluate, Least, ReportFormat};
+use super::args::evaluate::{Evaluate, Least, ReportFormat};
 use super::{configuration, offline};
 use crate::capture::{FileSource, Notice};
 use crate::config::{Config, Overrides};

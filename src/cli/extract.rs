@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 
-use super::args::{Extract, VectorFormat};
+use super::args::extract::{Extract, VectorFormat};
 use super::offline::{self, Consumer};
 use super::{configuration, live};
 use crate::config::{Config, Overrides};

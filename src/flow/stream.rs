@@ -8,10 +8,12 @@
 //! capture missed it, not the receiver), or, where acknowledgements are not seen, until no more can be held.
 //! A segment far from the expected position is not believed, unless it is acknowledged or goes on.
 
-use super::journal::{Journal, Place};
+mod held;
+mod stats;
 
-/// Segments one direction may hold back.
-const MAX_HELD: u32 = 16;
+use super::journal::{Journal, Place};
+pub use stats::StreamStats;
+
 /// Delivered segments that a repeated one is compared with.
 const MAX_COMPARED: u32 = 8;
 /// A segment further away than this is no part of the stream: more than any window seen on a LAN.
@@ -36,41 +38,6 @@ pub enum Delivery<'a> {
     },
     /// Octets of a gap that had been given up.
     Late(&'a [u8]),
-}
-
-/// Counters of what went wrong or was odd; kept per engine, not per stream.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct StreamStats {
-    /// Segments with nothing new.
-    pub retransmitted: u64,
-    /// Segments that came before their turn and were held.
-    pub held: u64,
-    /// Segments that came before their turn and found no room.
-    pub not_held: u64,
-    /// Gaps given up on.
-    pub gaps: u64,
-    /// Octets in those gaps.
-    pub gap_octets: u64,
-    /// Of these, octets that came after all.
-    pub late_octets: u64,
-    /// Segments that repeated octets with another content.
-    pub conflicts: u64,
-    /// Segments that tell whether the other end is still there (RFC 9293, section 3.8.4).
-    pub keep_alives: u64,
-    /// Segments far outside any window, and acknowledgements of what was never near.
-    pub out_of_window: u64,
-    /// Times a stream went on at a position that was out of its window.
-    pub jumps: u64,
-    /// RST that the receiver has no reason to take.
-    pub resets_refused: u64,
-    /// RST that carried octets, which are not read.
-    pub resets_with_data: u64,
-    /// SYN on connections that were open.
-    pub syns_in_connection: u64,
-    /// Connections that went on after the RST or FIN that had ended them.
-    pub revived: u64,
-    /// Octets marked urgent, which a receiver does not find among the others.
-    pub urgent: u64,
 }
 
 /// What the streams of one engine share.
@@ -473,69 +440,6 @@ impl Stream {
         if from >= to { Comparison::Same } else { Comparison::Unknown }
     }
 
-    fn accept_early(
-        &mut self,
-        seq: u32,
-        payload: &[u8],
-        wire_len: u32,
-        streams: &mut Streams<'_>,
-        deliver: &mut impl FnMut(Delivery<'_>),
-    ) {
-        let (mut segments, mut furthest) = (0, None);
-        let mut place = self.held;
-        while let Some(record) = streams.held.get(place) {
-            if record.seq == seq && record.wire_len == wire_len && record.octets == payload {
-                streams.stats.retransmitted += 1;
-                return;
-            }
-            if furthest.is_none_or(|(_, seq)| distance(record.seq, seq) > 0) {
-                furthest = Some((place, record.seq));
-            }
-            segments += 1;
-            place = record.before;
-        }
-        if segments >= MAX_HELD {
-            if self.acked.is_none() {
-                // Nobody will tell that the gap does not matter any more.
-                self.pass(seq, payload, wire_len, streams, deliver);
-                return;
-            }
-            // As a receiver does whose window is small: what is furthest from its turn goes.
-            streams.stats.not_held += 1;
-            match furthest {
-                Some((place, last)) if distance(seq, last) < 0 => self.unlink(place, &mut streams.held),
-                _ => return,
-            }
-        }
-        if let Some(place) = streams.held.put(self.held, seq, payload, wire_len) {
-            streams.stats.held += 1;
-            self.held = place;
-        } else {
-            streams.stats.not_held += 1;
-        }
-    }
-
-    /// Goes on to an early segment that cannot be held: everything held before it, then the gap, then the segment.
-    fn pass(
-        &mut self,
-        seq: u32,
-        payload: &[u8],
-        wire_len: u32,
-        streams: &mut Streams<'_>,
-        deliver: &mut impl FnMut(Delivery<'_>),
-    ) {
-        while let Some(first) = self.first_held(&streams.held) {
-            if distance(first, seq) >= 0 {
-                break;
-            }
-            self.skip_to(first, &mut streams.stats, deliver);
-            self.release(streams, deliver);
-        }
-        self.skip_to(seq, &mut streams.stats, deliver);
-        self.accept_due(seq, payload, wire_len, &mut streams.recent, &mut streams.stats, deliver);
-        self.release(streams, deliver);
-    }
-
     /// A segment outside the window: not believed until several go on from one another, or one is acknowledged.
     fn accept_stranger(
         &mut self,
@@ -567,39 +471,6 @@ impl Stream {
         deliver(Delivery::Gap(missing));
     }
 
-    /// The lowest sequence number that is held. Forgets a chain of which nothing is left.
-    fn first_held(&mut self, held: &Journal<'_>) -> Option<u32> {
-        let mut first = None;
-        let mut place = self.held;
-        while let Some(record) = held.get(place) {
-            first = Some(first.map_or(record.seq, |first| {
-                if distance(record.seq, first) < 0 { record.seq } else { first }
-            }));
-            place = record.before;
-        }
-        if first.is_none() {
-            self.held = Place::NONE;
-        }
-        first
-    }
-
-    /// Takes a record out of the chain of those held.
-    fn unlink(&mut self, gone: Place, held: &mut Journal<'_>) {
-        let before = held.get(gone).map_or(Place::NONE, |record| record.before);
-        if self.held == gone {
-            self.held = before;
-            return;
-        }
-        let mut place = self.held;
-        while let Some(record) = held.get(place) {
-            if record.before == gone {
-                held.relink(place, before);
-                return;
-            }
-            place = record.before;
-        }
-    }
-
     fn skip_to(&mut self, seq: u32, stats: &mut StreamStats, deliver: &mut impl FnMut(Delivery<'_>)) {
         let Some(next) = self.next else { return };
         let missing = distance(seq, next);
@@ -615,29 +486,6 @@ impl Stream {
         stats.gap_octets += u64::from(octets);
         self.missed = self.missed.saturating_add(octets);
         deliver(Delivery::Gap(octets));
-    }
-
-    /// Hands on every held segment whose turn has come; of several, the one that came first.
-    #[cold]
-    fn release(&mut self, streams: &mut Streams<'_>, deliver: &mut impl FnMut(Delivery<'_>)) {
-        let Streams { held, recent, stats } = streams;
-        while let Some(next) = self.next {
-            let mut due = Place::NONE;
-            let mut place = self.held;
-            while let Some(record) = held.get(place) {
-                if distance(record.seq, next) <= 0 {
-                    due = place;
-                }
-                place = record.before;
-            }
-            if due == Place::NONE {
-                return;
-            }
-            self.unlink(due, held);
-            if let Some(record) = held.get(due) {
-                self.accept_due(record.seq, record.octets, record.wire_len, recent, stats, deliver);
-            }
-        }
     }
 }
 

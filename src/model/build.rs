@@ -7,13 +7,13 @@
 use std::sync::Arc;
 
 #[allow(clippy::wildcard_imports, reason = "tract's prelude for builders of operators")]
-use tract_onnx::tract_core::internal::*;
-use tract_onnx::tract_core::knobs;
-use tract_onnx::tract_core::ops::array::TypedConcat;
-use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, PaddingSpec, PoolSpec};
-use tract_onnx::tract_core::ops::math;
-use tract_onnx::tract_core::ops::nn::DataFormat;
-use tract_onnx::tract_core::ops::quant::{DequantizeLinearF32, quantize_linear_i8};
+use tract_core::internal::*;
+use tract_core::knobs;
+use tract_core::ops::array::TypedConcat;
+use tract_core::ops::cnn::{Conv, KernelFormat, PaddingSpec, PoolSpec};
+use tract_core::ops::math;
+use tract_core::ops::nn::DataFormat;
+use tract_core::ops::quant::{DequantizeLinearF32, quantize_linear_i8};
 
 use super::chain::{Chain, Layer, Step};
 use super::ops::RowOp;

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::proto::ModelProto;
 use prost::Message as _;
 use serde::Deserialize;
-use tract_onnx::pb::ModelProto;
-use tract_onnx::prelude::{Tensor, tvec};
+use tract_core::prelude::{Tensor, tvec};
 
 use super::chain::Chain;
 use super::metadata::Kind;

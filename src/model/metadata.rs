@@ -19,7 +19,7 @@
 
 use std::ops::RangeInclusive;
 
-use tract_onnx::pb::StringStringEntryProto;
+use super::proto::StringStringEntryProto;
 
 use super::error::{MetadataFault, Quoted};
 use super::novelty::{self, Novelty};

@@ -10,7 +10,7 @@
 //! 4. [`validate`] turns the graph into a [`chain::Chain`]: seventeen operators, each with known shapes, types
 //!    and value ranges. What it does not know, it refuses. Decision trees become checked [`trees::Trees`];
 //! 5. [`build`] makes tract's plan from the chain, by tract's own typed operators and [`ops`]. tract's ONNX importer,
-//!    its shape inference and its 150 other operators are never called, and so never linked;
+//!    its shape inference and its 150 other operators are never called, and [`proto`] keeps them from being linked;
 //! 6. [`onnx::OnnxScorer`] scores rows, each independent of the others of its batch, and says nothing of rows that
 //!    are unlike all it was trained on ([`novelty`]);
 //! 7. [`set::ModelSet`] asks several models.
@@ -31,6 +31,7 @@ pub mod novelty;
 pub mod onnx;
 mod ops;
 mod prepare;
+pub mod proto;
 pub mod set;
 mod tensor;
 pub mod trees;

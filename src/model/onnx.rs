@@ -5,10 +5,10 @@ use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use super::proto::ModelProto;
 use prost::Message as _;
-use tract_onnx::pb::ModelProto;
-use tract_onnx::prelude::{Tensor, TractResult, TypedSimpleState, tvec};
-use tract_onnx::tract_core::internal::TractErrorContext as _;
+use tract_core::internal::TractErrorContext as _;
+use tract_core::prelude::{Tensor, TractResult, TypedSimpleState, tvec};
 
 use super::chain::{Chain, Finish};
 use super::error::{Fault, LoadError};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 #[allow(clippy::wildcard_imports, reason = "tract's prelude for builders of operators")]
-use tract_onnx::tract_core::internal::*;
+use tract_core::internal::*;
 
 use super::chain::{Dense, Step};
 use super::prepare;

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tract_onnx::pb::TensorProto;
-use tract_onnx::pb::tensor_proto::DataType;
+use super::proto::{DataType, TensorProto};
 
 use super::error::{Quoted, Refusal, TensorFault};
 

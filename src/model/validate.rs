@@ -7,10 +7,9 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
-use tract_onnx::pb::type_proto::Value as TypeValue;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use super::proto::{
+    DataType, DimensionValue as Dimension, GraphProto, ModelProto, NodeProto, TypeValue, ValueInfoProto,
+};
 
 use super::chain::{Chain, Step};
 use super::error::{GraphFault, NodeFault, Quoted, Refusal, TensorFault};

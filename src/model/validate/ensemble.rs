@@ -1,7 +1,6 @@
 //! `TreeEnsembleClassifier`: its attributes by name and type.
 
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::{AttributeProto, NodeProto};
+use super::super::proto::{AttributeProto, AttributeType, NodeProto};
 
 use super::super::error::{NodeFault, Quoted};
 use super::super::trees::{Attributes, Mode, Trees};

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use tract_onnx::pb::NodeProto;
-use tract_onnx::pb::attribute_proto::AttributeType;
+use super::super::proto::{AttributeType, NodeProto};
 
 use super::super::chain::{Dense, Finish, Layer, Quantisation, Step};
 use super::super::error::{NodeFault, Quoted};

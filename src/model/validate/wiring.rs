@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tract_onnx::pb::NodeProto;
+use super::super::proto::NodeProto;
 
 use super::super::chain::Step;
 use super::super::error::{NodeFault, Quoted};

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# What each target is built with and runs under. Sourced by the other scripts.
+
+# Sets, for the Rust target $1: `gcc`, the compiler; or `zig`, what zig calls the target; `debian`, the packages they need;
+# `qemu`, the emulator; `sysroot`, where the emulator finds libraries; `std`, whether rustup has its std.
+describe() {
+    gcc='' zig='' debian='' qemu='' sysroot=''
+    case $1 in
+        x86_64-unknown-linux-gnu)
+            gcc=x86_64-linux-gnu-gcc debian='gcc libc6-dev'
+            ;;
+        aarch64-unknown-linux-gnu)
+            gcc=aarch64-linux-gnu-gcc debian='gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
+            qemu=qemu-aarch64-static sysroot=/usr/aarch64-linux-gnu
+            ;;
+        armv7-unknown-linux-gnueabihf | arm-unknown-linux-gnueabihf)
+            gcc=arm-linux-gnueabihf-gcc debian='gcc-arm-linux-gnueabihf libc6-dev-armhf-cross'
+            qemu=qemu-arm-static sysroot=/usr/arm-linux-gnueabihf
+            ;;
+        riscv64gc-unknown-linux-gnu)
+            gcc=riscv64-linux-gnu-gcc debian='gcc-riscv64-linux-gnu libc6-dev-riscv64-cross'
+            qemu=qemu-riscv64-static sysroot=/usr/riscv64-linux-gnu
+            ;;
+        x86_64-unknown-linux-musl) zig=x86_64-linux-musl ;;
+        aarch64-unknown-linux-musl) zig=aarch64-linux-musl qemu=qemu-aarch64-static ;;
+        armv7-unknown-linux-musleabihf) zig=arm-linux-musleabihf qemu=qemu-arm-static ;;
+        *)
+            echo "$1: no such target here; see cross/README.md" >&2
+            return 64
+            ;;
+    esac
+    debian="curl flex bison make xz-utils $debian"
+    if [ -n "$qemu" ]; then
+        debian="$debian qemu-user-static"
+    fi
+    if [ -n "$zig" ]; then
+        debian="$debian python3-venv"
+    fi
+    return 0
+}

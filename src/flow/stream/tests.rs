@@ -263,7 +263,7 @@ proptest! {
                     seen.pop_first();
                 } else { break; }
             }
-            order_ok &= seen.len() <= super::held::MAX_HELD as usize;
+            order_ok &= seen.len() <= held::MAX_HELD as usize;
         }
         prop_assume!(order_ok);
         let (out, gap, _) = run(&segments, Some(start));

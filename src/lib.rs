@@ -50,6 +50,8 @@ pub mod config;
 #[cfg(feature = "std")]
 pub mod daemon;
 #[cfg(feature = "std")]
+pub mod doctor;
+#[cfg(feature = "std")]
 pub mod error;
 #[cfg(feature = "std")]
 pub mod escape;

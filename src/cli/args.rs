@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and what it means. Definitions only; the commands are elsewhere.
 
 pub mod alerts;
+pub mod doctor;
 pub mod evaluate;
 pub mod extract;
 pub mod update;
@@ -25,6 +26,7 @@ use crate::error::sysexits;
     after_help = "\
 Examples:
   picket check                          is the configuration right?
+  picket doctor                         what can this machine see?
   picket run -i br-lan                  watch an interface
   picket replay capture.pcap            what would have been reported?
   picket inspect capture.pcap           what is in it?
@@ -64,6 +66,8 @@ pub enum Command {
     Check(ConfigFile),
     /// Show how the running daemon is
     Status(ConfigFile),
+    /// Say what this machine can and cannot see, and what is wrong with it
+    Doctor(doctor::Doctor),
 }
 
 /// The option every command with a configuration has.
@@ -378,7 +382,7 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         walk(&command);
-        for name in ["run", "replay", "inspect", "extract", "evaluate", "alerts"] {
+        for name in ["run", "replay", "inspect", "extract", "evaluate", "alerts", "doctor"] {
             let help = read(&format!("{name} --help")).expect_err("help").text();
             assert!(help.contains("Examples:\n  picket "), "{help}");
         }

@@ -4,9 +4,10 @@ use std::io::Write as _;
 
 use super::args::ConfigFile;
 use crate::capture;
-use crate::config::{Config, Overrides, advice};
+use crate::config::{Config, OnMissing, Overrides, advice};
 use crate::error::ExitError;
 use crate::memory::OwnedMemory;
+use crate::model::{LoadError, ModelSet};
 
 /// Resident memory beside tables and capture buffers, measured on x86-64 with the default model and an empty store, in MiB.
 const BASE_MIB: usize = 19;
@@ -16,13 +17,26 @@ pub(super) fn run(args: &ConfigFile) -> Result<(), ExitError> {
     if !config.capture().filter.is_empty() {
         capture::check_filter(&config.capture().filter)?;
     }
+    let refused = load_models(&config)?;
     let mut out = std::io::stdout().lock();
     // A closed stdout means that nobody reads.
     let _ = write!(out, "{}\n{}", config.effective_toml(), memory_estimate(&config));
     for advice in advice(&config, args.config.as_deref()) {
         let _ = writeln!(out, "# note: {advice}");
     }
+    for error in refused {
+        let _ = writeln!(out, "# note: detection would go on without a model: {error}");
+    }
     Ok(())
+}
+
+/// Loads the models as the daemon would; returns why some are refused, or the error with which it would not start.
+fn load_models(config: &Config) -> Result<Vec<LoadError>, ExitError> {
+    let (_, mut errors) = ModelSet::load(&config.model().paths());
+    if config.model().on_missing == OnMissing::Refuse && !errors.is_empty() {
+        return Err(errors.swap_remove(0).into());
+    }
+    Ok(errors)
 }
 
 /// The configuration; or every fault of it on stdout, a line each, and the error that every command gives.

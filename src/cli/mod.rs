@@ -3,6 +3,7 @@
 mod alerts;
 pub mod args;
 mod check;
+mod doctor;
 mod evaluate;
 mod extract;
 mod inspect;
@@ -55,6 +56,7 @@ fn dispatch(command: Command) -> Result<(), ExitError> {
         Command::Alerts(args) => alerts::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
     }
 }
 

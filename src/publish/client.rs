@@ -167,7 +167,7 @@ fn step_v311(event: &rumqttc::Event) -> Step {
 }
 
 /// MQTT 5, section 3.4.2.1: "no matching subscribers" is an acceptance, all else but success is a refusal.
-const fn verdict(reason: packets5::PubAckReason) -> Result<(), &'static str> {
+pub(super) const fn verdict(reason: packets5::PubAckReason) -> Result<(), &'static str> {
     use packets5::PubAckReason as Reason;
     match reason {
         Reason::Success | Reason::NoMatchingSubscribers => Ok(()),
@@ -181,7 +181,7 @@ const fn verdict(reason: packets5::PubAckReason) -> Result<(), &'static str> {
     }
 }
 
-fn down_v5(error: &v5::ConnectionError) -> Down {
+pub(super) fn down_v5(error: &v5::ConnectionError) -> Down {
     match error {
         v5::ConnectionError::ConnectionRefused(code) => Down::Refused(words(&format!("{code:?}"))),
         v5::ConnectionError::MqttState(v5::StateError::ServerDisconnect { reason_code, .. }) => {
@@ -192,7 +192,7 @@ fn down_v5(error: &v5::ConnectionError) -> Down {
     }
 }
 
-fn down_v311(error: &rumqttc::ConnectionError) -> Down {
+pub(super) fn down_v311(error: &rumqttc::ConnectionError) -> Down {
     use rumqttc::ConnectionError as Error;
     match error {
         Error::ConnectionRefused(code) => Down::Refused(words(&format!("{code:?}"))),
@@ -303,7 +303,7 @@ impl Connector {
 }
 
 #[cfg(feature = "tls")]
-fn transport(config: &PublisherConfig) -> Result<Transport, PublishError> {
+pub(super) fn transport(config: &PublisherConfig) -> Result<Transport, PublishError> {
     if !config.broker.is_tls() {
         return Ok(Transport::tcp());
     }
@@ -317,7 +317,7 @@ fn transport(config: &PublisherConfig) -> Result<Transport, PublishError> {
 }
 
 #[cfg(not(feature = "tls"))]
-fn transport(config: &PublisherConfig) -> Result<Transport, PublishError> {
+pub(super) fn transport(config: &PublisherConfig) -> Result<Transport, PublishError> {
     if config.broker.is_tls() {
         return Err(PublishError::Tls("this picket was built without TLS (feature `tls`)".to_owned()));
     }

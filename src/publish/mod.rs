@@ -11,6 +11,7 @@ pub mod client;
 pub mod config;
 pub mod delivery;
 pub mod payload;
+pub mod probe;
 pub mod rfc3339;
 pub mod status;
 #[cfg(feature = "tls")]

@@ -89,6 +89,12 @@ impl Topics {
         format!("{}/metric/engine", self.base)
     }
 
+    /// Where `picket doctor` sees whether publications are taken; nobody has to read it.
+    #[must_use]
+    pub fn metric_doctor(&self) -> String {
+        format!("{}/metric/doctor", self.base)
+    }
+
     /// Where it is said that alerts were lost.
     #[must_use]
     pub fn lost(&self) -> String {

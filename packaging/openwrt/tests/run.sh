@@ -11,12 +11,12 @@ failed=0 passed=0
 
 # run VERDICT FUNCTION: the script's FUNCTION under dash with the configuration in $work, where `picket check` has this verdict.
 run() {
-    printf '#!/bin/sh\nexit %s\n' "$1" >"$work/bin/picket"
+    printf '#!/bin/sh\necho picket "$@" >>"$CALLS"\nexit %s\n' "$1" >"$work/bin/picket"
     chmod +x "$work/bin/picket"
     : >"$work/calls"
     local code=0
     # shellcheck disable=SC2016 # for dash to expand
-    CALLS=$work/calls ROOT=$work dash -c '
+    env CALLS="$work/calls" ROOT="$work" dash -c '
         . tests/stub.sh
         . "$1"
         PROG=$ROOT/bin/picket CONF=$ROOT/etc/config/picket CAPS=$ROOT/caps JAIL=$ROOT/ujail RUN=$ROOT/run
@@ -99,6 +99,13 @@ config
 run 78 start_service
 expect "exit 1"
 refuse open_instance
+
+name="the verbs ask the program with the configuration of UCI"
+for verb in status check doctor; do
+    run 3 "$verb"
+    expect "picket $verb -c $work/etc/config/picket"
+    expect "exit 3"
+done
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

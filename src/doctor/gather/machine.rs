@@ -1,0 +1,80 @@
+//! Rights, clock and disk.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use caps::{CapSet, Capability};
+use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::unistd::{Uid, User};
+
+use super::network::tool;
+use crate::doctor::facts::{Clock, Disk, Rights};
+use crate::doctor::parse;
+use crate::privileges;
+
+/// systemd-timesyncd touches it when it has set the clock.
+const TIMESYNCD: &str = "/run/systemd/timesync/synchronized";
+/// Our hotplug script for OpenWrt's sysntpd makes it.
+const SYSNTPD: &str = "/var/run/picket/clock";
+
+pub(super) fn rights(user: &str) -> Rights {
+    Rights {
+        root: privileges::is_root(),
+        net_raw: caps::has_cap(None, CapSet::Effective, Capability::CAP_NET_RAW).unwrap_or(false),
+        user_exists: matches!(User::from_name(user), Ok(Some(_))),
+        security_modules: fs::read_to_string("/sys/kernel/security/lsm")
+            .ok()
+            .map(|text| text.trim().split(',').map(str::to_owned).collect()),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "whether the clock is right is what is asked")]
+pub(super) fn clock() -> Clock {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    Clock { now, synchronised: synchronised(), rtc: Path::new("/sys/class/rtc/rtc0").exists() }
+}
+
+/// Whoever keeps the clock is asked in turn.
+fn synchronised() -> Option<bool> {
+    if [TIMESYNCD, SYSNTPD].iter().any(|file| Path::new(file).exists()) {
+        return Some(true);
+    }
+    if Path::new("/run/systemd/system").exists() {
+        return match tool("timedatectl", &["show", "-p", "NTPSynchronized", "--value"])?.trim() {
+            "yes" => Some(true),
+            "no" => Some(false),
+            _ => None,
+        };
+    }
+    let tracking = tool("chronyc", &["-n", "tracking"])?;
+    Some(!tracking.contains("Not synchronised"))
+}
+
+/// The file system of `folder`, or of the nearest folder above it that exists.
+pub(super) fn disk(folder: &Path) -> Option<Disk> {
+    let exists = folder.ancestors().find(|one| one.exists())?;
+    let real = fs::canonicalize(exists).ok()?;
+    let stat = statvfs(&real).ok()?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let (kind, device) = parse::mount_of(&mounts, &real).unwrap_or_default();
+    let owner =
+        (exists == folder).then(|| fs::metadata(&real).ok()).flatten().map(|data| name_of(data.uid()));
+    Some(Disk {
+        // Their width depends on the target.
+        free: u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size())),
+        read_only: stat.flags().contains(FsFlags::ST_RDONLY),
+        kind,
+        device,
+        owner,
+    })
+}
+
+/// The name of a user, or the number of one without.
+fn name_of(uid: u32) -> String {
+    match User::from_uid(Uid::from_raw(uid)) {
+        Ok(Some(user)) => user.name,
+        _ => uid.to_string(),
+    }
+}

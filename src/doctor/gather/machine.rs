@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use caps::{CapSet, Capability};
-use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::sys::statvfs::{FsFlags, Statvfs, statvfs};
 use nix::unistd::{Uid, User};
 
 use super::network::tool;
@@ -52,6 +52,11 @@ fn synchronised() -> Option<bool> {
     Some(!tracking.contains("Not synchronised"))
 }
 
+#[allow(clippy::useless_conversion, reason = "the width of these counts depends on the target")]
+fn free_octets(stat: &Statvfs) -> u64 {
+    u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size()))
+}
+
 /// The file system of `folder`, or of the nearest folder above it that exists.
 pub(super) fn disk(folder: &Path) -> Option<Disk> {
     let exists = folder.ancestors().find(|one| one.exists())?;
@@ -62,8 +67,7 @@ pub(super) fn disk(folder: &Path) -> Option<Disk> {
     let owner =
         (exists == folder).then(|| fs::metadata(&real).ok()).flatten().map(|data| name_of(data.uid()));
     Some(Disk {
-        // Their width depends on the target.
-        free: u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size())),
+        free: free_octets(&stat),
         read_only: stat.flags().contains(FsFlags::ST_RDONLY),
         kind,
         device,

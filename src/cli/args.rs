@@ -254,6 +254,9 @@ pub enum Model {
     Sign(update::SignFile),
     /// Check a bundle: signatures, times, and that the model loads
     Verify(update::ModelVerify),
+    /// Try a release in this process, or serve the daemon by trying releases in others
+    #[command(hide = true)]
+    SelfTest(update::ModelSelfTest),
 }
 
 /// `picket model show`

@@ -1,12 +1,16 @@
 //! `picket model`: what a model file says of itself; the rest is in `release`.
 
 use std::io::Write as _;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
 
+use super::args::update::ModelSelfTest;
 use super::args::{Model, ModelShow};
 use super::configuration;
 use crate::config::Overrides;
-use crate::error::{ExitError, sysexits};
+use crate::error::{ExitError, plain, sysexits};
 use crate::model::{LoadError, OnnxScorer};
+use crate::update::selftest::{Limits, child, helper};
 
 pub(super) fn run(args: &Model) -> Result<(), ExitError> {
     match args {
@@ -14,7 +18,20 @@ pub(super) fn run(args: &Model) -> Result<(), ExitError> {
         Model::Bundle(bundle) => super::release::bundle(bundle),
         Model::Sign(sign) => super::release::sign(sign),
         Model::Verify(verify) => super::release::verify_bundle(verify),
+        Model::SelfTest(test) => self_test(test),
     }
+}
+
+/// The daemon's own use of this program, see [`crate::update::selftest`].
+fn self_test(args: &ModelSelfTest) -> Result<(), ExitError> {
+    let limits = Limits { max_row_us: args.max_row_us, max_memory_kib: args.max_memory_kib };
+    let ended = if args.serve {
+        let socket = std::io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
+        socket.and_then(|socket| helper::run(socket, &args.path, limits))
+    } else {
+        child::run(&args.path, limits)
+    };
+    ended.map_err(|error| ExitError::new(sysexits::IOERR, format!("model self-test: {}", plain(&error))))
 }
 
 fn show_model(args: &ModelShow) -> Result<(), ExitError> {

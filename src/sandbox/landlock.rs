@@ -31,6 +31,7 @@ pub(super) fn enter(reach: &Reach) -> Result<Hold, RulesetError> {
         .set_compatibility(CompatLevel::BestEffort);
     let rules = allow(rules, &reach.read, read)?;
     let rules = allow(rules, &reach.write, write)?;
+    let rules = allow(rules, &reach.run, AccessFs::Execute.into())?;
     Ok(match rules.restrict_self()?.ruleset {
         RulesetStatus::FullyEnforced => Hold::Full,
         RulesetStatus::PartiallyEnforced => Hold::Partial,

@@ -23,6 +23,8 @@ pub struct Reach {
     pub read: Vec<PathBuf>,
     /// Folders in which files are made, written and removed.
     pub write: Vec<PathBuf>,
+    /// Programs, and folders of programs, that are run.
+    pub run: Vec<PathBuf>,
 }
 
 impl Reach {
@@ -36,7 +38,7 @@ impl Reach {
         if let Ok(resolver) = std::fs::canonicalize("/etc/resolv.conf") {
             read.extend(resolver.parent().filter(|folder| *folder != Path::new("/")).map(PathBuf::from));
         }
-        Self { read, write: Vec::new() }
+        Self { read, ..Self::default() }
     }
 }
 
@@ -105,6 +107,14 @@ pub enum SandboxError {
 /// The system has what it takes and refused it. Parts may hold already.
 pub fn enter(reach: &Reach) -> Result<Report, SandboxError> {
     Ok(Report { files: landlock::enter(reach)?, calls: seccomp::enter()? })
+}
+
+/// Locks the calling thread in as far as files are concerned, for a process that has to start another.
+///
+/// # Errors
+/// The system has what it takes and refused it.
+pub fn enter_files(reach: &Reach) -> Result<Hold, SandboxError> {
+    Ok(landlock::enter(reach)?)
 }
 
 #[cfg(test)]

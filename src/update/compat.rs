@@ -16,9 +16,31 @@ pub struct Device {
     pub schemas: Vec<(String, String)>,
     /// The largest model that it takes, in octets.
     pub max_model: u64,
+    /// The longest time for one row, in microseconds at the 99th percentile.
+    pub max_row_us: u64,
+    /// The most memory for trying a model, in KiB.
+    pub max_memory_kib: u64,
+    /// How models can be fetched here.
+    pub ways: Ways,
+}
+
+/// How models can be fetched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ways {
+    /// In blocks: over the broker, or from a bundle in the inbox.
+    pub blocks: bool,
+    /// Over HTTPS.
+    pub https: bool,
 }
 
 impl Device {
+    /// Narrows what a manifest allows itself to what is allowed here.
+    pub fn narrow(&self, manifest: &mut Manifest) {
+        let limits = &mut manifest.self_test;
+        limits.max_row_us = limits.max_row_us.min(self.max_row_us);
+        limits.max_memory_kib = limits.max_memory_kib.min(self.max_memory_kib);
+    }
+
     /// Checks that `manifest` is for this device.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ pub mod keyfile;
 pub mod machine;
 pub mod mailbox;
 pub mod reason;
+pub mod selftest;
 pub mod signing;
 pub mod slots;
 pub mod trust;

@@ -212,3 +212,23 @@ fn addition(text: &str) -> Result<(String, Digest), String> {
     }
     Ok((role.to_owned(), key.parse().map_err(|_| "the public key has 64 hexadecimal digits")?))
 }
+
+/// `picket model self-test`
+#[derive(Args, Debug)]
+pub struct ModelSelfTest {
+    /// The slot's file; with --serve the folder of the slots
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+
+    /// Serve the daemon at the other end of standard input
+    #[arg(long)]
+    pub serve: bool,
+
+    /// Time for one row
+    #[arg(long, value_name = "US")]
+    pub max_row_us: u64,
+
+    /// Memory
+    #[arg(long, value_name = "KIB")]
+    pub max_memory_kib: u64,
+}

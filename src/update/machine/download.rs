@@ -1,6 +1,8 @@
 //! Pulling blocks: a window of requests, timeouts, and an end to patience.
 
+use crate::update::compat::Ways;
 use crate::update::document::{Get, MAX_BLOCK_BYTES, MIN_BLOCK_BYTES};
+use crate::update::mailbox::Fetch;
 use crate::update::reason::Reason;
 use crate::update::slots::Fetching;
 use crate::update::trust::Offer;
@@ -29,6 +31,10 @@ pub struct Download {
     since_ms: u64,
     /// Requests since the last block.
     tries: u32,
+    /// Whether blocks are asked for over HTTPS.
+    pub(super) by_https: bool,
+    /// Whether they may be asked for over the broker when that fails.
+    has_other_way: bool,
 }
 
 /// What a transfer wants next.
@@ -45,9 +51,28 @@ pub(super) enum Next {
 }
 
 impl Download {
-    pub(super) fn new(offer: Offer, fetching: Fetching) -> Self {
+    /// A transfer in one of these ways; HTTPS first where there is a choice.
+    pub(super) fn new(offer: Offer, fetching: Fetching, ways: Ways) -> Self {
         let transfer = offer.manifest.artifact.sha256.to_string().chars().take(16).collect();
-        Self { offer, fetching, transfer, asked: Vec::new(), since_ms: 0, tries: 0 }
+        let (by_https, has_other_way) = (ways.https, ways.https && ways.blocks);
+        Self { offer, fetching, transfer, asked: Vec::new(), since_ms: 0, tries: 0, by_https, has_other_way }
+    }
+
+    /// HTTPS failed: says whether there is another way, which is taken from now on.
+    pub(super) fn take_other_way(&mut self) -> bool {
+        let has = self.by_https && self.has_other_way;
+        if has {
+            self.by_https = false;
+            self.asked.clear();
+            self.tries = 0;
+        }
+        has
+    }
+
+    /// The request as one over HTTPS.
+    pub(super) fn fetch(&self, get: Get) -> Fetch {
+        let artifact = &self.offer.manifest.artifact;
+        Fetch { get, urls: artifact.urls.clone(), length: artifact.length }
     }
 
     /// Whether a block may be taken, before anything of it is touched.
@@ -79,7 +104,9 @@ impl Download {
         } else if now_ms.saturating_sub(self.since_ms) < patience {
             return Next::Wait;
         } else if self.tries >= TRIES {
-            return Next::GiveUp;
+            if !self.take_other_way() {
+                return Next::GiveUp;
+            }
         }
         self.asked = self.fetching.blocks.missing().take(WINDOW).collect();
         self.since_ms = now_ms;

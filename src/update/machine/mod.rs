@@ -9,6 +9,7 @@
 //! [`Action`]s out and brings back what came of them.
 
 mod download;
+mod fetching;
 mod updater;
 mod verdict;
 

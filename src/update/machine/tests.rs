@@ -7,8 +7,10 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::*;
+use crate::update::compat::Device;
 use crate::update::digest::Digest;
-use crate::update::document::{Desired, Get, Moment, Policy, Root, Shadow, State, Transport};
+use crate::update::document::{Desired, Get, Moment, Root, Shadow, State};
+use crate::update::mailbox::Fetch;
 use crate::update::reason::{Reason, Refusal};
 use crate::update::slots::disk::{Content, Cuts, Disk};
 use crate::update::slots::{Place, Running, Store};
@@ -17,6 +19,8 @@ use crate::update::trust::fixture::{
     MODEL, NOW, ROOT, TIMESTAMP, desired, device, manifest, message, root, sign_manifest, sign_root,
     sign_timestamp, timestamp, trust,
 };
+
+mod ways;
 
 /// Two blocks and a bit; its first octet tells releases apart.
 fn model(release: u64) -> Vec<u8> {
@@ -49,6 +53,8 @@ struct Bench {
     shadow: Option<Place>,
     /// What was asked for last.
     asked: Option<Get>,
+    /// What was asked for over HTTPS last.
+    fetch: Option<Fetch>,
     /// Self-tests that were begun.
     testing: Option<Place>,
     /// Digests of manifests that were rightly signed.
@@ -68,6 +74,7 @@ impl Bench {
             using: None,
             shadow: None,
             asked: None,
+            fetch: None,
             testing: None,
             signed: BTreeSet::new(),
             tested: BTreeSet::new(),
@@ -109,6 +116,7 @@ impl Bench {
                 }
                 Action::EndShadow => self.shadow = None,
                 Action::Ask(get) => self.asked = Some(get),
+                Action::Fetch(fetch) => self.fetch = Some(fetch),
                 Action::Report => {
                     let reported = self.updater.reported("gw-1", self.at);
                     let text = serde_json::to_vec(&reported).unwrap();
@@ -183,8 +191,12 @@ impl Bench {
 }
 
 fn updater(disk: &Disk) -> Updater<Disk> {
+    updater_of(disk, device())
+}
+
+fn updater_of(disk: &Disk, device: Device) -> Updater<Disk> {
     let (store, _) = Store::open(disk.clone(), &trust().root, Moment(NOW.0 - 1000));
-    Updater::new(store, device())
+    Updater::new(store, device)
 }
 
 #[test]
@@ -440,11 +452,23 @@ fn a_full_disk_is_told_and_tried_again() {
 }
 
 #[test]
-fn https_alone_is_refused_until_it_is_there() {
+fn a_kept_model_that_this_version_cannot_load_gives_way_to_the_one_before() {
     let mut bench = Bench::new();
-    let policy = Policy { transport: Transport::Https, ..Policy::default() };
-    bench.desire(&Desired { policy, ..right(7, 7, 0, None) });
-    assert_eq!(bench.state(), (State::Failed, Some(Reason::NoTransport)));
+    bench.install(7);
+    bench.install(8);
+    let refusal = Refusal::new(Reason::ModelRefused, "another schema");
+    bench.run(Event::NotLoaded(refusal.clone()));
+    assert_eq!((bench.state(), bench.release()), ((State::RolledBack, Some(Reason::ModelRefused)), 7));
+    assert_eq!(bench.updater.store().state().bad, []);
+    bench.run(Event::NotLoaded(refusal));
+    assert_eq!(bench.release(), 0);
+}
+
+#[test]
+fn the_narrower_limit_holds() {
+    let mut narrow = manifest(7, b"m");
+    Device { max_row_us: 10, max_memory_kib: 1 << 20, ..device() }.narrow(&mut narrow);
+    assert_eq!((narrow.self_test.max_row_us, narrow.self_test.max_memory_kib), (10, 65_536));
 }
 
 /// Messages for the property: some rightly signed, some not.

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use super::download::{BLOCK_BYTES, Download, Next};
+use super::download::Download;
+use super::fetching::RETRY_MS;
 use super::verdict::{self, Probe};
 use crate::update::compat::Device;
-use crate::update::document::{Get, Manifest, Progress, Release, Reported, Shadow, State, Transport};
+use crate::update::document::{Get, Manifest, Progress, Release, Reported, Shadow, State};
+use crate::update::mailbox::Fetch;
 use crate::update::reason::{Reason, Refusal};
 use crate::update::slots::{Fault, Files, Place, Running, Store};
-use crate::update::trust::{Clock, Offer};
+use crate::update::trust::Clock;
 
 /// One message about what is desired is examined in this time, in milliseconds.
 const MESSAGE_EVERY_MS: u64 = 10_000;
 /// What was put off is looked at again after this time, in milliseconds.
 const DEFERRED_MS: u64 = 60_000;
-/// What failed for want of an answer, of room or of a working disk is tried again after this time, in milliseconds.
-const RETRY_MS: u64 = 3_600_000;
 /// The time is written down this often, in milliseconds.
 const SAVE_TIME_MS: u64 = 6 * 3_600_000;
 
@@ -44,13 +44,20 @@ pub enum Event<'a> {
         /// The message.
         octets: &'a [u8],
     },
+    /// The blocks of this transfer cannot be had over HTTPS.
+    NotFetched {
+        /// The transfer.
+        transfer: &'a str,
+        /// Why.
+        refusal: Refusal,
+    },
     /// The self-test of the pending release ended.
     SelfTested(Result<(), Refusal>),
     /// What both models said so far, side by side.
     Shadowed(Shadow),
     /// What the model in use did so far on probation.
     Probed(Probe),
-    /// The pending model could not be loaded into this process.
+    /// The model to be used, or to be tried beside it, could not be loaded into this process.
     NotLoaded(Refusal),
     /// The operator goes back to the model before.
     GoBack,
@@ -71,14 +78,16 @@ pub enum Action {
     Shadow(Place),
     /// Score with the model in use alone again.
     EndShadow,
-    /// Ask for blocks.
+    /// Ask for blocks over the broker.
     Ask(Get),
+    /// Ask for blocks over HTTPS.
+    Fetch(Fetch),
     /// Say where the update is.
     Report,
 }
 
 #[derive(Debug)]
-enum Phase {
+pub(super) enum Phase {
     Idle,
     Downloading(Box<Download>),
     SelfTest(Box<Manifest>),
@@ -88,31 +97,32 @@ enum Phase {
 
 /// What is reported, besides the phase.
 #[derive(Clone, Debug)]
-struct Outcome {
-    state: State,
-    target: Option<Release>,
-    request: Option<String>,
-    refusal: Option<Refusal>,
-    shadow: Option<Shadow>,
+pub(super) struct Outcome {
+    pub(super) state: State,
+    pub(super) target: Option<Release>,
+    pub(super) request: Option<String>,
+    pub(super) refusal: Option<Refusal>,
+    pub(super) shadow: Option<Shadow>,
 }
 
 impl Outcome {
-    const NONE: Self = Self { state: State::Idle, target: None, request: None, refusal: None, shadow: None };
+    pub(super) const NONE: Self =
+        Self { state: State::Idle, target: None, request: None, refusal: None, shadow: None };
 }
 
 /// The machine.
 #[derive(Debug)]
 pub struct Updater<F> {
-    store: Store<F>,
-    device: Device,
-    phase: Phase,
-    outcome: Outcome,
+    pub(super) store: Store<F>,
+    pub(super) device: Device,
+    pub(super) phase: Phase,
+    pub(super) outcome: Outcome,
     /// The newest message that waits for its time, and the time.
-    waiting: Option<(u64, Vec<u8>)>,
+    pub(super) waiting: Option<(u64, Vec<u8>)>,
     examined_ms: Option<u64>,
     saved_ms: u64,
     /// Messages that were dropped, by reason.
-    dropped: BTreeMap<Reason, u64>,
+    pub(super) dropped: BTreeMap<Reason, u64>,
 }
 
 impl<F: Files> Updater<F> {
@@ -150,7 +160,8 @@ impl<F: Files> Updater<F> {
             Event::SelfTested(outcome) => self.self_tested(outcome, at, &mut actions),
             Event::Shadowed(shadow) => self.shadowed(shadow, at, &mut actions),
             Event::Probed(probe) => self.probed(&probe, &mut actions),
-            Event::NotLoaded(refusal) => self.give_up(refusal, &mut actions),
+            Event::NotFetched { transfer, refusal } => self.not_fetched(transfer, refusal, at, &mut actions),
+            Event::NotLoaded(refusal) => self.not_loaded(refusal, &mut actions),
             Event::GoBack => self.go_back(&mut actions),
             Event::Tick => self.tick(at, &mut actions),
             Event::Stop => {
@@ -206,6 +217,7 @@ impl<F: Files> Updater<F> {
             Ok(bundle) => Box::new(bundle.manifest),
             Err(fault) => return self.give_up(refusal(&fault), actions),
         };
+        let manifest = self.narrowed(manifest);
         self.outcome.target = Some(target(&manifest));
         if !pending.in_use {
             actions.push(Action::Use(running));
@@ -266,7 +278,7 @@ impl<F: Files> Updater<F> {
     }
 
     /// Refuses a message. What is under way goes on.
-    fn refuse(
+    pub(super) fn refuse(
         &mut self,
         request: Option<String>,
         refusal: Refusal,
@@ -290,90 +302,6 @@ impl<F: Files> Updater<F> {
             *self.dropped.entry(reason).or_default() += 1;
         }
         actions.push(Action::Report);
-    }
-
-    fn begin(&mut self, offer: Offer, message: &[u8], at: At, actions: &mut Vec<Action>) {
-        if let Phase::Downloading(download) = &mut self.phase
-            && download.offer.sha256 == offer.sha256
-        {
-            self.outcome.request = Some(offer.request);
-            return actions.push(Action::Report);
-        }
-        self.phase = Phase::Idle;
-        let request = Some(offer.request.clone());
-        if offer.policy.transport == Transport::Https {
-            let detail = "this version fetches models over MQTT only";
-            let refusal = Refusal::new(Reason::NoTransport, detail);
-            return self.refuse(request, refusal, message, at, actions);
-        }
-        match self.store.begin(&offer, BLOCK_BYTES) {
-            Ok(fetching) => {
-                let target = Some(target(&offer.manifest));
-                self.outcome = Outcome { target, request, ..Outcome::NONE };
-                let download = Box::new(Download::new(offer, fetching));
-                self.enter(State::Downloading, Phase::Downloading(download), actions);
-                // Kept for another try, should nobody answer.
-                self.waiting = Some((u64::MAX, message.to_vec()));
-                self.pull(at, actions);
-            }
-            Err(fault) => self.refuse(request, refusal(&fault), message, at, actions),
-        }
-    }
-
-    fn block(&mut self, transfer: &str, index: u32, octets: &[u8], at: At, actions: &mut Vec<Action>) {
-        let Phase::Downloading(download) = &mut self.phase else {
-            *self.dropped.entry(Reason::ForeignTransfer).or_default() += 1;
-            return;
-        };
-        if let Err(reason) = download.wants(transfer, index, octets.len()) {
-            *self.dropped.entry(reason).or_default() += 1;
-            return;
-        }
-        match self.store.put(&mut download.fetching, index, octets) {
-            Ok(()) => {
-                download.took(index, at.uptime_ms);
-                actions.push(Action::Report);
-                self.pull(at, actions);
-            }
-            Err(fault) => self.stop_download(refusal(&fault), at, actions),
-        }
-    }
-
-    /// Asks for what is missing, or goes on when nothing is.
-    fn pull(&mut self, at: At, actions: &mut Vec<Action>) {
-        let Phase::Downloading(download) = &mut self.phase else { return };
-        match download.next(at.uptime_ms) {
-            Next::Wait => {}
-            Next::Ask(get) => actions.push(Action::Ask(get)),
-            Next::GiveUp => {
-                let refusal = Refusal::new(Reason::DownloadTimeout, "the blocks asked for do not come");
-                self.stop_download(refusal, at, actions);
-            }
-            Next::Complete => {
-                let offer = download.offer.clone();
-                match self.store.stage(&offer) {
-                    Ok(place) => {
-                        self.waiting = None;
-                        self.enter(State::Staged, Phase::SelfTest(Box::new(offer.manifest)), actions);
-                        self.outcome.state = State::SelfTest;
-                        actions.extend([Action::SelfTest(place), Action::Report]);
-                    }
-                    Err(fault) => self.stop_download(refusal(&fault), at, actions),
-                }
-            }
-        }
-    }
-
-    /// Ends a transfer. What is on the disk is kept where another try may go on with it.
-    fn stop_download(&mut self, refusal: Refusal, at: At, actions: &mut Vec<Action>) {
-        if refusal.reason != Reason::DownloadTimeout {
-            // A failing disk may refuse this too; the next transfer begins with it.
-            let _ = self.store.discard();
-        }
-        if let Some((due, _)) = &mut self.waiting {
-            *due = at.uptime_ms.saturating_add(RETRY_MS);
-        }
-        self.finish(State::Failed, Some(refusal), actions);
     }
 
     fn self_tested(&mut self, outcome: Result<(), Refusal>, at: At, actions: &mut Vec<Action>) {
@@ -493,6 +421,16 @@ impl<F: Files> Updater<F> {
         self.finish(state, Some(refusal), actions);
     }
 
+    /// The pending model is given up; of the one that is kept, the one before is used.
+    fn not_loaded(&mut self, refusal: Refusal, actions: &mut Vec<Action>) {
+        if self.store.state().pending.is_some() {
+            return self.give_up(refusal, actions);
+        }
+        let running = self.store.fall_back().unwrap_or_else(|_| self.store.running());
+        actions.push(Action::Use(running));
+        self.finish(State::RolledBack, Some(refusal), actions);
+    }
+
     fn withdraw(&mut self, actions: &mut Vec<Action>) {
         self.waiting = None;
         let refusal = Refusal::new(Reason::Withdrawn, "the operator took the update back");
@@ -524,14 +462,20 @@ impl<F: Files> Updater<F> {
         }
     }
 
-    fn enter(&mut self, state: State, phase: Phase, actions: &mut Vec<Action>) {
+    /// The limits of the manifest, where they are narrower than this device's own.
+    pub(super) fn narrowed(&self, mut manifest: Box<Manifest>) -> Box<Manifest> {
+        self.device.narrow(&mut manifest);
+        manifest
+    }
+
+    pub(super) fn enter(&mut self, state: State, phase: Phase, actions: &mut Vec<Action>) {
         self.phase = phase;
         self.outcome.state = state;
         self.outcome.refusal = None;
         actions.push(Action::Report);
     }
 
-    fn finish(&mut self, state: State, refusal: Option<Refusal>, actions: &mut Vec<Action>) {
+    pub(super) fn finish(&mut self, state: State, refusal: Option<Refusal>, actions: &mut Vec<Action>) {
         self.phase = Phase::Idle;
         self.outcome.state = state;
         self.outcome.refusal = refusal;
@@ -539,14 +483,14 @@ impl<F: Files> Updater<F> {
     }
 }
 
-fn refusal(fault: &Fault) -> Refusal {
+pub(super) fn refusal(fault: &Fault) -> Refusal {
     match fault {
         Fault::Refused(refusal) => refusal.clone(),
         Fault::Io(error) => Refusal::new(fault.reason(), crate::error::plain(error)),
     }
 }
 
-const fn target(manifest: &Manifest) -> Release {
+pub(super) const fn target(manifest: &Manifest) -> Release {
     Release { release: manifest.release, sha256: manifest.artifact.sha256 }
 }
 

@@ -111,8 +111,8 @@ pub struct State {
     pub anchor: Digest,
     /// The root in force.
     pub root: Envelope,
-    /// Number and digest of the newest timestamp.
-    pub timestamp: Option<(u64, Digest)>,
+    /// Number and digest of the newest timestamp, and when it was made.
+    pub timestamp: Option<(u64, Digest, Moment)>,
     /// It cannot be earlier than this.
     pub time_floor: Moment,
 }
@@ -163,7 +163,7 @@ impl State {
     /// The newest timestamp seen.
     #[must_use]
     pub fn seen(&self) -> Option<Seen> {
-        self.timestamp.map(|(seq, sha256)| Seen { seq, sha256 })
+        self.timestamp.map(|(seq, sha256, issued)| Seen { seq, sha256, issued })
     }
 
     /// Remembers the release at `place` as one that failed; the lowest number is forgotten when there are too many.

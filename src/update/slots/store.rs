@@ -175,7 +175,7 @@ impl<F: Files> Store<F> {
         let mut next = self.state.clone();
         let before = self.running();
         next.root.clone_from(&trust.root.envelope);
-        next.timestamp = trust.seen.map(|seen| (seen.seq, seen.sha256));
+        next.timestamp = trust.seen.map(|seen| (seen.seq, seen.sha256, seen.issued));
         next.time_floor = next.time_floor.max(trust.time_floor);
         let root = std::mem::replace(&mut self.root, trust.root.clone());
         let floor = self.floor(&next);
@@ -411,6 +411,23 @@ impl<F: Files> Store<F> {
             self.choose(&mut next);
         }
         self.save(next)?;
+        Ok(self.running())
+    }
+
+    /// The kept model cannot be loaded by this version: the one before takes its place, or the factory's. It is not held
+    /// against the release, which another version may serve.
+    ///
+    /// # Errors
+    /// It could not be written; in memory the other one is chosen all the same.
+    pub fn fall_back(&mut self) -> Result<Running, Fault> {
+        let mut next = self.state.clone();
+        next.set_slot(next.active, None);
+        next.active = next.previous.take().unwrap_or(Place::Factory);
+        self.choose(&mut next);
+        if let Err(error) = self.save(next.clone()) {
+            self.state = next;
+            return Err(error.into());
+        }
         Ok(self.running())
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Clock, Envelope, Installed, Kind, SignedRoot, Trust};
-use crate::update::compat::Device;
+use crate::update::compat::{Device, Ways};
 use crate::update::digest::Digest;
 use crate::update::document::{
     Artifact, Compat, Desired, GoldenRow, Manifest, Moment, Policy, Probation, RoleKeys, Roles, Root,
@@ -152,5 +152,8 @@ pub(crate) fn device() -> Device {
         version: "0.1.0".to_owned(),
         schemas: vec![("picket-host/1".to_owned(), "0123456789abcdef".to_owned())],
         max_model: 1 << 20,
+        max_row_us: 1_000_000,
+        max_memory_kib: 1 << 20,
+        ways: Ways { blocks: true, https: false },
     }
 }

@@ -18,6 +18,8 @@ pub struct Seen {
     pub seq: u64,
     /// The digest of its payload.
     pub sha256: Digest,
+    /// When it was made.
+    pub issued: Moment,
 }
 
 /// A release that is known: its number and the digest of its manifest's payload.
@@ -135,7 +137,8 @@ impl Examined {
 
         verify(&desired.timestamp, Kind::Timestamp, root)?;
         let timestamp = Timestamp::read(&desired.timestamp.payload)?;
-        let seen = Seen { seq: timestamp.seq, sha256: Digest::of(&desired.timestamp.payload) };
+        let sha256 = Digest::of(&desired.timestamp.payload);
+        let seen = Seen { seq: timestamp.seq, sha256, issued: timestamp.issued };
         self.check_timestamp(&timestamp, seen)?;
 
         verify(&desired.manifest, Kind::Manifest, root)?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::backoff::BackoffPolicy;
 use super::broker_url::BrokerUrl;
+use super::update::Remote;
 
 /// Why publishing cannot be set up. All of them are faults of the configuration (sysexits 78).
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +119,10 @@ pub struct PublisherConfig {
     /// How often the status is repeated. A connection that broke without a word leaves its will with the broker,
     /// which publishes it, retained, long after the next connection has said that we are online.
     pub status_every: Duration,
+    /// Where messages about new models go, where models are updated over this broker.
+    pub update: Option<Remote>,
+    /// First level of the topics on which Home Assistant is told of this sensor; none to tell it nothing.
+    pub home_assistant: Option<String>,
 }
 
 impl PublisherConfig {
@@ -132,6 +137,8 @@ impl PublisherConfig {
             keep_alive: Duration::from_secs(30),
             backoff: BackoffPolicy::default(),
             status_every: Duration::from_secs(60),
+            update: None,
+            home_assistant: None,
         }
     }
 }

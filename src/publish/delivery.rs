@@ -13,16 +13,19 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::client::{self, Connector, LinkEvent, OwnClientId, Stop, Will};
+use super::client::{self, Connector, OwnClientId, Stop, Will, WillMaker};
 use super::config::{PublishError, PublisherConfig};
+use super::link::LinkEvent;
 use super::payload::{Identity, LostReason};
 use super::rfc3339::Rfc3339;
 use super::status::Board;
 use super::topics::{SensorName, Topics};
+use super::update::{LOOK_UP, Remote};
 use crate::alert::Alert;
 use crate::store::socket::Answers;
 use crate::store::{Counts, OpenReport, Record, Store};
 use crate::time::Timestamp;
+use crate::update::mailbox::ToBroker;
 
 mod worker;
 
@@ -32,6 +35,8 @@ use worker::Worker;
 pub const CHANNEL: usize = 256;
 /// Stack of the deliver thread, in bytes: sled recurses little, but a scan of a damaged file may.
 const STACK: usize = 1024 * 1024;
+/// Stack of the thread that carries messages of the update, in bytes.
+const SMALL_STACK: usize = 64 * 1024;
 /// How long a client of the status socket waits for the store.
 const QUERY_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -45,6 +50,7 @@ pub(super) enum Input {
     /// Other models are loaded.
     Models(Vec<String>),
     Link(LinkEvent),
+    Update(Box<ToBroker>),
     Page {
         after: u64,
         max: usize,
@@ -76,6 +82,8 @@ pub struct DeliveryCounters {
     pub acknowledged: u64,
     /// Publications that the broker refused; each is tried again.
     pub refused: u64,
+    /// Connections that ended because the broker sent a packet larger than is taken.
+    pub too_large: u64,
     /// Alerts that never reached the store: channel full, disk full, store failed.
     pub lost: u64,
     /// Documents in the store.
@@ -266,11 +274,14 @@ impl Delivery {
     ) -> Result<(Self, Intake, Handle), DeliveryError> {
         let (topics, sensor) = (Topics::new(&identity.sensor), identity.sensor.clone());
         let status_every = publisher.as_ref().map(|config| config.status_every);
+        let remote = publisher.as_ref().and_then(|config| config.update.clone());
+        let discovery = publisher.as_ref().and_then(|config| config.home_assistant.clone());
         let connector = publisher
             .map(|config| {
                 let (topic, board) = (topics.status(), board.clone());
-                let will = move || Will { topic: topic.clone(), payload: board.offline().to_json() };
-                Connector::new(config, sensor.clone(), Box::new(will))
+                let will: WillMaker =
+                    Box::new(move || Will { topic: topic.clone(), payload: board.offline().to_json() });
+                Connector::new(config, sensor.clone(), Some(will))
             })
             .transpose()?;
         let (channel, inputs) = mpsc::sync_channel(CHANNEL);
@@ -279,7 +290,9 @@ impl Delivery {
             store,
             report,
             identity,
-            topics,
+            topics.clone(),
+            remote.clone(),
+            discovery,
             board.clone(),
             Arc::clone(&shared),
             stop.clone(),
@@ -291,12 +304,26 @@ impl Delivery {
             .spawn(move || run(worker, &inputs))?;
         let mqtt = connector
             .map(|connector| {
-                let channel = channel.clone();
-                client::spawn(connector, own_client_id, stop.clone(), move |event| {
-                    channel.send(Input::Link(event)).is_ok()
+                let (channel, remote) = (channel.clone(), remote.clone());
+                client::spawn(connector, own_client_id, stop.clone(), move |event| match event {
+                    // Past the channel of the alerts: a flood from the broker takes no place there.
+                    LinkEvent::Message(message) => {
+                        if let Some(remote) = &remote {
+                            remote.take(&topics, &message);
+                        }
+                        true
+                    }
+                    event => channel.send(Input::Link(event)).is_ok(),
                 })
             })
             .transpose()?;
+        if let (Some(remote), Some(_)) = (remote, &mqtt) {
+            let (channel, stop) = (channel.clone(), stop.clone());
+            thread::Builder::new()
+                .name("picket-report".to_owned())
+                .stack_size(SMALL_STACK)
+                .spawn(move || carry(&remote, &channel, &stop))?;
+        }
         let intake = Intake { channel: channel.clone(), dropped: 0 };
         let handle = Handle { channel: channel.clone(), shared, board, sensor };
         Ok((Self { channel, stop, deliver, mqtt }, intake, handle))
@@ -362,6 +389,17 @@ fn run(mut worker: Worker, inputs: &Receiver<Input>) {
         }
     }
     worker.close();
+}
+
+/// The thread that carries messages of the update to the deliver thread.
+fn carry(remote: &Remote, channel: &SyncSender<Input>, stop: &Stop) {
+    while !remote.mailbox.is_closed() && !stop.is_stopped() {
+        if let Some(message) = remote.mailbox.for_broker(LOOK_UP)
+            && channel.send(Input::Update(Box::new(message))).is_err()
+        {
+            return;
+        }
+    }
 }
 
 /// The wall clock; it dates lost records and nothing else.

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use rumqttc::v5;
 use rumqttc::v5::mqttbytes::v5 as packets5;
 
-use super::client::{Down, down_v5, down_v311, transport, verdict};
+use super::client::transport;
 use super::config::{Protocol, PublishError, PublisherConfig};
+use super::link::{Down, down_v5, down_v311, verdict};
 use super::topics::{SensorName, Topics};
 
 /// What the broker made of us.

@@ -40,7 +40,7 @@ pub(super) fn client_config(host: &str, files: &TlsFiles) -> Result<Arc<ClientCo
     Ok(Arc::new(config))
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PublishError> {
+pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PublishError> {
     let found = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| pem_error(path, error))?;

@@ -58,8 +58,9 @@ impl fmt::Display for SensorName {
     }
 }
 
-/// Whether `text` may be one level of a topic.
-fn is_level(text: &str) -> bool {
+/// Whether `text` may be one level of a topic: 1 to 64 of `A-Z a-z 0-9 _ -`.
+#[must_use]
+pub fn is_level(text: &str) -> bool {
     (1..=SensorName::MAX).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
@@ -105,6 +106,46 @@ impl Topics {
     #[must_use]
     pub fn alert(&self, severity: &str, class: &str) -> String {
         format!("{}/alert/{severity}/{class}", self.base)
+    }
+
+    /// Where it is said what this sensor is to install.
+    #[must_use]
+    pub fn update_desired(&self) -> String {
+        format!("{}/update/desired", self.base)
+    }
+
+    /// Where it is said how far that is; retained.
+    #[must_use]
+    pub fn update_reported(&self) -> String {
+        format!("{}/update/reported", self.base)
+    }
+
+    /// Where blocks of a model are asked for.
+    #[must_use]
+    pub fn update_get(&self) -> String {
+        format!("{}/update/get", self.base)
+    }
+
+    /// Where a block comes.
+    #[must_use]
+    pub fn update_data(&self, transfer: &str, index: &str) -> String {
+        format!("{}/update/data/{transfer}/{index}", self.base)
+    }
+
+    /// Transfer and number of the block that belongs on this topic; none when it is no topic of a block of this sensor.
+    #[must_use]
+    pub fn data_block<'t>(&self, topic: &'t str) -> Option<(&'t str, u32)> {
+        let rest = topic.strip_prefix(self.base.as_str())?.strip_prefix("/update/data/")?;
+        let (transfer, number) = rest.split_once('/')?;
+        let index: u32 = number.parse().ok()?;
+        // One topic for each block: no signs, no leading zeros.
+        (index.to_string() == number).then_some((transfer, index))
+    }
+
+    /// Where it is said what all that follow a channel are to install.
+    #[must_use]
+    pub fn channel(name: &str) -> String {
+        format!("{ROOT}/_fleet/update/{name}")
     }
 
     /// Where a stored document belongs; `None` when its severity or class could not be a topic level.

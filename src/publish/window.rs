@@ -18,6 +18,10 @@ pub(super) enum Tag {
     Status,
     /// A metric.
     Metric,
+    /// A message about the update of the model.
+    Update,
+    /// What Home Assistant is told.
+    Discovery,
 }
 
 /// The publications of one connection that are under way.

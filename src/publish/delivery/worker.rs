@@ -4,14 +4,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::client::{Down, LinkEvent, Manner, Sender, Stop};
+use super::super::client::Stop;
+use super::super::home_assistant::Announcement;
+use super::super::link::{Down, LinkEvent, Manner, Sender};
 use super::super::payload::{Head, Identity, LostReason};
 use super::super::status::{Board, Condition, Part};
+use super::super::subscriptions::Subscriptions;
 use super::super::topics::Topics;
+use super::super::update::Remote;
 use super::super::window::{Tag, Window};
 use super::{Input, Shared, Unstored, now};
 use crate::alert::Alert;
 use crate::store::{OpenReport, Store, StoreError};
+use crate::update::mailbox::ToBroker;
 
 /// Inputs looked at before the store is written: the most alerts in one batch.
 pub(super) const BATCH: usize = 64;
@@ -38,6 +43,12 @@ pub(super) struct Worker {
     store: Store,
     identity: Identity,
     topics: Topics,
+    remote: Option<Remote>,
+    subscriptions: Subscriptions,
+    /// What Home Assistant is told once per connection, and whether it was.
+    discovery: Option<(Announcement, bool)>,
+    /// What is to be said of the update and found no room.
+    update: ToBroker,
     board: Board,
     shared: Arc<Shared>,
     stop: Stop,
@@ -67,15 +78,23 @@ impl Worker {
         report: &OpenReport,
         identity: Identity,
         topics: Topics,
+        remote: Option<Remote>,
+        discovery: Option<String>,
         board: Board,
         shared: Arc<Shared>,
         stop: Stop,
         status_every: Option<Duration>,
     ) -> Self {
+        let filters = remote.as_ref().map(|remote| remote.filters(&topics)).unwrap_or_default();
+        let discovery = discovery.map(|prefix| (Announcement::of(&prefix, &identity.sensor), false));
         let worker = Self {
             store,
             identity,
             topics,
+            remote,
+            discovery,
+            subscriptions: Subscriptions::new(filters),
+            update: ToBroker::default(),
             board,
             shared,
             stop,
@@ -122,12 +141,20 @@ impl Worker {
             Input::Metric(json) => {
                 let topic = self.topics.metric_engine();
                 if let Some(sender) = &self.sender
-                    && sender.publish(&topic, &json, Manner::Casual)
+                    && sender.publish(&topic, json, Manner::Casual)
                 {
                     self.window.give(Tag::Metric);
                 }
             }
             Input::Link(event) => self.link(event),
+            Input::Update(message) => {
+                // The newer takes the place of the older; without a connection neither is of use.
+                let ToBroker { get, reported } = *message;
+                if self.sender.is_some() {
+                    self.update.get = get.or(self.update.get.take());
+                    self.update.reported = reported.or(self.update.reported.take());
+                }
+            }
             Input::Page { after, max, reply } => {
                 let page = self.store.range(after, max).map_err(|error| error.to_string());
                 // A client that has gone does not want its answer.
@@ -287,17 +314,37 @@ impl Worker {
                 self.refused_pause = REFUSED_RETRY.0;
                 self.status_sent = None;
                 self.board.post(|health| health.broker = Part::ok());
+                if let Some(remote) = &self.remote {
+                    remote.mailbox.connected();
+                }
+                if let Some((_, is_made)) = &mut self.discovery {
+                    *is_made = false;
+                }
             }
             LinkEvent::Written(packet_id) => self.window.write(packet_id),
             LinkEvent::Answered(packet_id, verdict) => self.answered(packet_id, verdict),
+            LinkEvent::NotSubscribed => {
+                log::warn!(
+                    "the broker refuses a subscription; check its access list: models are not updated by it"
+                );
+            }
+            // Taken before it comes here.
+            LinkEvent::Message(_) => {}
             LinkEvent::Down(down) => {
+                if down == Down::TooLarge {
+                    self.count(|counters| counters.too_large += 1);
+                    for filter in self.subscriptions.overrun(Instant::now()) {
+                        log::warn!("{down}; {filter} is not subscribed for a while");
+                    }
+                }
                 self.sender = None;
                 self.window.clear();
                 self.retry_refused = None;
-                let part = match down {
-                    Down::Away(why) => Part::because(Condition::Away, why),
-                    Down::Refused(why) => Part::because(Condition::Refused, why),
-                };
+                self.update = ToBroker::default();
+                self.subscriptions.lost();
+                let condition =
+                    if matches!(down, Down::Refused(_)) { Condition::Refused } else { Condition::Away };
+                let part = Part::because(condition, down.to_string());
                 if self.board.health().broker != part && self.ending.is_none() {
                     log::warn!("no connection to the management broker: {part}");
                 }
@@ -322,6 +369,8 @@ impl Worker {
                 let what = match tag {
                     Tag::Document(seq) => format!("document {seq}"),
                     Tag::Status | Tag::Metric => "the status".to_owned(),
+                    Tag::Update => "what is said of the update".to_owned(),
+                    Tag::Discovery => "what Home Assistant is told".to_owned(),
                 };
                 let part = Part::because(Condition::Refused, format!("publishing: {why}"));
                 if self.board.health().broker != part {
@@ -344,11 +393,13 @@ impl Worker {
         let edition = self.board.edition();
         let is_fresh = |(sent, at): (u64, Instant)| sent == edition && at.elapsed() < self.status_every;
         if !self.status_sent.is_some_and(is_fresh)
-            && sender.publish(&self.topics.status(), &self.board.online().to_json(), Manner::Retained)
+            && sender.publish(&self.topics.status(), self.board.online().to_json(), Manner::Retained)
         {
             self.window.give(Tag::Status);
             self.status_sent = Some((edition, Instant::now()));
         }
+        self.feed_update();
+        let Some(sender) = &self.sender else { return };
         if self.retry_refused.is_some_and(|at| at <= Instant::now()) {
             self.retry_refused = None;
             self.refused_pause = (self.refused_pause * 2).min(REFUSED_RETRY.1);
@@ -378,11 +429,48 @@ impl Worker {
                 self.cursor = record.seq;
                 continue;
             };
-            if !sender.publish(&topic, &record.json, Manner::Once) {
+            if !sender.publish(&topic, record.json, Manner::Once) {
                 break;
             }
             self.window.give(Tag::Document(record.seq));
             self.cursor = record.seq;
+        }
+    }
+
+    /// Subscribes what is due, and says what is to be said of the update.
+    fn feed_update(&mut self) {
+        let Some(sender) = &self.sender else { return };
+        let now = Instant::now();
+        for filter in self.subscriptions.due(now) {
+            if sender.subscribe(&filter) {
+                self.subscriptions.made(&filter, now);
+            }
+        }
+        if let Some((announcement, is_made)) = &mut self.discovery
+            && !*is_made
+            && sender.publish(&announcement.topic, announcement.payload.as_str(), Manner::Retained)
+        {
+            *is_made = true;
+            self.window.give(Tag::Discovery);
+        }
+        let text = |json: serde_json::Result<String>| json.unwrap_or_default();
+        if let Some(reported) = self.update.reported.take() {
+            if sender.publish(
+                &self.topics.update_reported(),
+                text(serde_json::to_string(&reported)),
+                Manner::Retained,
+            ) {
+                self.window.give(Tag::Update);
+            } else {
+                self.update.reported = Some(reported);
+            }
+        }
+        if let Some(get) = self.update.get.take() {
+            if sender.publish(&self.topics.update_get(), text(serde_json::to_string(&get)), Manner::Once) {
+                self.window.give(Tag::Update);
+            } else {
+                self.update.get = Some(get);
+            }
         }
     }
 
@@ -395,7 +483,7 @@ impl Worker {
         self.stop.stop();
         ending.said_goodbye = true;
         let offline = self.board.offline().to_json();
-        let said = sender.publish(&self.topics.status(), &offline, Manner::Retained) && sender.disconnect();
+        let said = sender.publish(&self.topics.status(), offline, Manner::Retained) && sender.disconnect();
         if !said {
             log::warn!("no room for the last status; the broker will publish the will");
             self.sender = None;

@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod doctor;
 pub mod evaluate;
 pub mod extract;
+pub mod publish;
 pub mod update;
 
 use std::ffi::OsString;
@@ -257,6 +258,8 @@ pub enum Model {
     /// Try a release in this process, or serve the daemon by trying releases in others
     #[command(hide = true)]
     SelfTest(update::ModelSelfTest),
+    /// Say on the broker what sensors are to install, and show how far they are
+    Publish(Box<publish::ModelPublish>),
 }
 
 /// `picket model show`

@@ -11,6 +11,7 @@ mod live;
 mod model;
 mod offline;
 mod output;
+mod publish;
 mod release;
 mod replay;
 mod run;

@@ -19,6 +19,7 @@ pub(super) fn run(args: &Model) -> Result<(), ExitError> {
         Model::Sign(sign) => super::release::sign(sign),
         Model::Verify(verify) => super::release::verify_bundle(verify),
         Model::SelfTest(test) => self_test(test),
+        Model::Publish(publish) => super::publish::run(publish),
     }
 }
 

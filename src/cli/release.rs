@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use super::args::update::{ModelBundle, ModelVerify, SignFile};
+use super::args::update::{ModelBundle, ModelVerify, SignFile, TrustTimestamp};
 use super::trust::{now, open_keys, read_file, read_root, refused, replace, write_new};
 use crate::error::{ExitError, sysexits};
 use crate::model::OnnxScorer;
@@ -10,7 +10,9 @@ use crate::model::golden::{self, Golden};
 use crate::update::MAX_MODEL_BYTES;
 use crate::update::bundle::{Bundle, MAX_BUNDLE_BYTES};
 use crate::update::digest::Digest;
-use crate::update::document::{Artifact, Compat, GoldenRow, MAX_GOLDEN_ROWS, Manifest, Probation, SelfTest};
+use crate::update::document::{
+    Artifact, Compat, GoldenRow, MAX_GOLDEN_ROWS, Manifest, Probation, SelfTest, Timestamp,
+};
 use crate::update::trust::{Envelope, Kind, verify};
 
 const DAY: u64 = 86_400;
@@ -43,7 +45,11 @@ pub(super) fn bundle(args: &ModelBundle) -> Result<(), ExitError> {
         issued,
         expires: issued.after(args.days * DAY),
         floor: args.floor,
-        artifact: Artifact { sha256: Digest::of(&model), length: model.len() as u64, urls: Vec::new() },
+        artifact: Artifact {
+            sha256: Digest::of(&model),
+            length: model.len() as u64,
+            urls: args.urls.clone(),
+        },
         compat: Compat {
             format: "onnx".to_owned(),
             schema: format!("{}/{}", info.schema.name, info.schema.version),
@@ -87,6 +93,39 @@ pub(super) fn sign(args: &SignFile) -> Result<(), ExitError> {
         key.sign(&mut bundle.envelope);
     }
     replace(&args.file, &octets(&bundle)?)
+}
+
+pub(super) fn timestamp(args: &TrustTimestamp) -> Result<(), ExitError> {
+    const WHAT: &str = "trust timestamp";
+    let root = read_root(&args.root)?.root;
+    let bundle = Bundle::read(&read_file(&args.bundle, MAX_BUNDLE_BYTES)?)
+        .map_err(|refusal| refused(WHAT, &args.bundle, &refusal))?;
+    // Nobody is told of a release that no sensor takes.
+    verify(&bundle.envelope, Kind::Manifest, &root).map_err(|r| refused(WHAT, &args.bundle, &r))?;
+    let issued = now();
+    let timestamp = Timestamp {
+        schema: Timestamp::SCHEMA.to_owned(),
+        seq: args.seq.unwrap_or(issued.0),
+        issued,
+        expires: issued.after(args.days * DAY),
+        root_version: root.version,
+        release: bundle.manifest.release,
+        manifest_sha256: bundle.sha256,
+    };
+    timestamp.check().map_err(|refusal| refused(WHAT, &args.out, &refusal))?;
+    let failed = |text: String| ExitError::new(sysexits::SOFTWARE, format!("{WHAT}: {text}"));
+    let payload = serde_json::to_vec(&timestamp).map_err(|error| failed(error.to_string()))?;
+    let mut envelope = Envelope::unsigned(Kind::Timestamp, payload);
+    for key in open_keys(&args.keys, args.passphrase)? {
+        key.sign(&mut envelope);
+    }
+    verify(&envelope, Kind::Timestamp, &root).map_err(|refusal| refused(WHAT, &args.out, &refusal))?;
+    let json = envelope.to_json().map_err(|refusal| failed(refusal.to_string()))?;
+    write_new(&args.out, format!("{json}\n").as_bytes(), 0o644)?;
+    let Timestamp { seq, release, expires, .. } = timestamp;
+    // A closed stdout means that nobody reads.
+    let _ = writeln!(io::stdout(), "release {release} is the newest, says timestamp {seq} until {expires}");
+    Ok(())
 }
 
 pub(super) fn verify_bundle(args: &ModelVerify) -> Result<(), ExitError> {

@@ -26,6 +26,7 @@ pub(super) fn run(args: &Trust) -> Result<(), ExitError> {
         Trust::Key(key) => make_key(key),
         Trust::Rotate(rotate) => follow(rotate),
         Trust::Sign(sign) => sign_root(sign),
+        Trust::Timestamp(timestamp) => super::release::timestamp(timestamp),
         Trust::Show(show) => print(show),
     }
 }

@@ -8,7 +8,7 @@
 
 pub mod backoff;
 pub mod broker_url;
-pub(crate) mod client;
+pub mod client;
 pub mod config;
 pub mod delivery;
 pub mod home_assistant;
@@ -22,4 +22,4 @@ mod subscriptions;
 pub mod tls;
 pub mod topics;
 pub mod update;
-mod window;
+pub(crate) mod window;

@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 /// Alerts under way at once.
-pub(super) const WINDOW: usize = 16;
+pub(crate) const WINDOW: usize = 16;
 
 /// What a publication was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Tag {
+pub(crate) enum Tag {
     /// The stored document of that number.
     Document(u64),
     /// The status.
@@ -26,7 +26,7 @@ pub(super) enum Tag {
 
 /// The publications of one connection that are under way.
 #[derive(Default, Debug)]
-pub(super) struct Window {
+pub(crate) struct Window {
     /// Given to rumqttc, not yet written to the socket.
     given: VecDeque<Tag>,
     /// Written, by packet identifier.
@@ -35,7 +35,7 @@ pub(super) struct Window {
 
 impl Window {
     /// How many more documents may be given.
-    pub(super) fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         let documents = self
             .given
             .iter()
@@ -46,35 +46,35 @@ impl Window {
     }
 
     /// Whether that document is under way.
-    pub(super) fn contains(&self, seq: u64) -> bool {
+    pub(crate) fn contains(&self, seq: u64) -> bool {
         let wanted = Tag::Document(seq);
         self.given.contains(&wanted) || self.written.values().any(|tag| *tag == wanted)
     }
 
     /// Whether nothing is under way.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.given.is_empty() && self.written.is_empty()
     }
 
     /// rumqttc took a publication.
-    pub(super) fn give(&mut self, tag: Tag) {
+    pub(crate) fn give(&mut self, tag: Tag) {
         self.given.push_back(tag);
     }
 
     /// rumqttc wrote the next publication under `packet_id`; 0 is QoS 0, which nobody acknowledges.
-    pub(super) fn write(&mut self, packet_id: u16) {
+    pub(crate) fn write(&mut self, packet_id: u16) {
         if let (Some(tag), 1..) = (self.given.pop_front(), packet_id) {
             self.written.insert(packet_id, tag);
         }
     }
 
     /// The broker answered for `packet_id`.
-    pub(super) fn answer(&mut self, packet_id: u16) -> Option<Tag> {
+    pub(crate) fn answer(&mut self, packet_id: u16) -> Option<Tag> {
         self.written.remove(&packet_id)
     }
 
     /// The connection is gone, and with it everything under way.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.given.clear();
         self.written.clear();
     }

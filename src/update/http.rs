@@ -131,7 +131,9 @@ impl Client {
             return Err("it sent too little".to_owned());
         }
         let mut octets = Vec::new();
-        for (index, start) in (run.first..).zip((from..to).step_by(usize::try_from(size).unwrap_or(usize::MAX))) {
+        for (index, start) in
+            (run.first..).zip((from..to).step_by(usize::try_from(size).unwrap_or(usize::MAX)))
+        {
             let length = usize::try_from(size.min(to - start)).unwrap_or(0);
             octets.resize(length, 0);
             body.read_exact(&mut octets).map_err(failed)?;

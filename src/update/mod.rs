@@ -7,6 +7,8 @@ pub mod bundle;
 pub mod compat;
 pub mod digest;
 pub mod document;
+#[cfg(feature = "tls")]
+pub mod http;
 pub mod keyfile;
 pub mod machine;
 pub mod mailbox;

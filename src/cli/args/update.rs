@@ -17,6 +17,8 @@ pub enum Trust {
     Rotate(TrustRotate),
     /// Add signatures to a root
     Sign(SignFile),
+    /// Sign that a release is the newest
+    Timestamp(TrustTimestamp),
     /// Print who may sign what under a root
     Show(TrustShow),
 }
@@ -125,6 +127,43 @@ pub struct TrustRotate {
     pub passphrase: Passphrase,
 }
 
+/// `picket trust timestamp`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  picket trust timestamp --key timestamp-1.key --root 1.root.json --out 7.timestamp.json 7.bundle
+
+Sensors install only what a timestamp in time names the newest: make a new one before this one expires.")]
+pub struct TrustTimestamp {
+    /// The release, signed
+    #[arg(value_name = "BUNDLE")]
+    pub bundle: PathBuf,
+
+    /// The root in force
+    #[arg(long, value_name = "FILE")]
+    pub root: PathBuf,
+
+    /// Key to sign with
+    #[arg(long = "key", value_name = "FILE", required = true)]
+    pub keys: Vec<PathBuf>,
+
+    /// Where to write it
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+
+    /// Number, higher than that of every one before [default: the seconds since 1970]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..1 << 53))]
+    pub seq: Option<u64>,
+
+    /// Days until it expires
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=90))]
+    pub days: u64,
+
+    /// Passphrases.
+    #[command(flatten)]
+    pub passphrase: Passphrase,
+}
+
 /// `picket trust show`
 #[derive(Args, Debug)]
 pub struct TrustShow {
@@ -170,6 +209,10 @@ pub struct ModelBundle {
     /// Where to write the bundle
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+
+    /// Where the model can be fetched by HTTPS, besides the broker; may be given several times
+    #[arg(long = "url", value_name = "URL")]
+    pub urls: Vec<String>,
 
     /// Once this release is kept, install nothing below N any more
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -159,7 +159,7 @@ fn part(goodbye: impl Fn() -> bool, mut step: impl FnMut() -> bool) {
 
 fn away(down: Down) -> Answer {
     match down {
-        Down::Away(why) => Answer::Unreachable(why),
         Down::Refused(why) => Answer::Refused(why),
+        down @ (Down::Away(_) | Down::TooLarge) => Answer::Unreachable(down.to_string()),
     }
 }

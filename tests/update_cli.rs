@@ -1,10 +1,14 @@
 //! The operator's side as it is used: keys, root, bundle, signatures, rotation; and the schemas of all documents.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    unreachable_pub,
+    dead_code,
+    reason = "a test may panic, and uses a part of the desk"
+)]
 
 use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
 
 use jsonschema::Validator;
 use picket::update::bundle::Bundle;
@@ -18,58 +22,9 @@ use picket::update::trust::{Envelope, Kind, SignedRoot};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-const PASSPHRASE: &str = "correct horse battery";
-
-struct Desk {
-    folder: tempfile::TempDir,
-}
-
-impl Desk {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Runs picket in the folder, with the passphrase on standard input as often as there are keys to open.
-    fn picket(&self, line: &str) -> Output {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_picket"))
-            .args(line.split_whitespace())
-            .current_dir(self.folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // Not every command reads it.
-        let _ = child.stdin.take().unwrap().write_all(format!("{PASSPHRASE}\n").repeat(4).as_bytes());
-        let output = child.wait_with_output().unwrap();
-        let all = [output.stdout.as_slice(), &output.stderr].concat();
-        assert!(!String::from_utf8_lossy(&all).contains(PASSPHRASE), "the passphrase is never shown");
-        output
-    }
-
-    #[track_caller]
-    fn works(&self, line: &str) -> String {
-        let output = self.picket(line);
-        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    #[track_caller]
-    fn fails(&self, line: &str, code: i32, why: &str) {
-        let output = self.picket(line);
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{line}: {stderr}");
-        assert!(stderr.contains(why), "{line}: {stderr}");
-    }
-}
-
-fn project(path: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path).to_str().unwrap().to_owned()
-}
+#[path = "support/desk.rs"]
+mod desk;
+use desk::{Desk, PASSPHRASE, project};
 
 fn schema(name: &str) -> Validator {
     let text = fs::read_to_string(project(&format!("docs/schema/{name}.schema.json"))).unwrap();
@@ -124,6 +79,11 @@ fn from_keys_to_a_release_that_every_gateway_accepts() {
     desk.works("model sign --passphrase-stdin --key model-2.key 7.bundle");
     assert!(desk.works(verify).contains("verified under root 1"));
 
+    let timestamp = "trust timestamp --passphrase-stdin --root 1.root.json --out 7.timestamp.json";
+    desk.fails(&format!("{timestamp} --key model-1.key 7.bundle"), 65, Reason::WrongRole.code());
+    let said = desk.works(&format!("{timestamp} --key timestamp-1.key --seq 12 7.bundle"));
+    assert!(said.contains("release 7 is the newest, says timestamp 12"), "{said}");
+
     let mut octets = fs::read(desk.path("7.bundle")).unwrap();
     *octets.last_mut().unwrap() ^= 1;
     fs::write(desk.path("changed.bundle"), octets).unwrap();
@@ -144,6 +104,9 @@ fn from_keys_to_a_release_that_every_gateway_accepts() {
     let bundle = Bundle::read(&fs::read(desk.path("7.bundle")).unwrap()).unwrap();
     assert_valid("manifest", &serde_json::from_slice(&bundle.envelope.payload).unwrap());
     assert_valid("envelope", &value(&bundle.envelope));
+    let timestamp = fs::read(desk.path("7.timestamp.json")).unwrap();
+    let timestamp = Envelope::read(Kind::Timestamp, &timestamp).unwrap();
+    assert_valid("timestamp", &serde_json::from_slice(&timestamp.payload).unwrap());
 }
 
 #[test]

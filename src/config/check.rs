@@ -16,7 +16,7 @@ use super::{
 };
 use crate::limits::MODELS;
 use crate::publish::broker_url::BrokerUrlError;
-use crate::publish::topics::SensorName;
+use crate::publish::topics::{SensorName, is_level};
 
 /// Ports that may be named in `mqtt.ports`, and interfaces in `capture.interfaces`.
 const MAX_LIST: usize = 16;
@@ -319,6 +319,15 @@ impl Check<'_> {
             ),
             keep_alive: self.keep_alive(raw.keep_alive),
             metrics_every: self.duration("publish.metrics-every", raw.metrics_every, 60, SECOND, HOUR),
+            home_assistant: self
+                .value("publish.home-assistant", raw.home_assistant, String::new(), |text| {
+                    if text.is_empty() || is_level(&text) {
+                        Ok(Some(text).filter(|text| !text.is_empty()))
+                    } else {
+                        Err("must be 1 to 64 of A-Z a-z 0-9 _ -, or empty".into())
+                    }
+                })
+                .flatten(),
             broker,
         };
         if publish.password_file.is_some() && publish.user.is_none() {

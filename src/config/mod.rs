@@ -182,6 +182,8 @@ pub struct Publish {
     pub keep_alive: Duration,
     /// Time between two messages of metrics.
     pub metrics_every: Duration,
+    /// First level of the topics on which Home Assistant is told of this sensor.
+    pub home_assistant: Option<String>,
 }
 
 /// A client certificate and its key.

@@ -200,6 +200,7 @@ section! {
         key_file: Setting<String>,
         keep_alive: Setting<String>,
         metrics_every: Setting<String>,
+        home_assistant: Setting<String>,
     }
 }
 

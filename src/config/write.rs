@@ -107,6 +107,7 @@ fn publish(publish: &Publish) -> RawPublish {
         key_file: optional(identity.map(|identity| identity.key_file.as_path())),
         keep_alive: given(write_duration(publish.keep_alive)),
         metrics_every: given(write_duration(publish.metrics_every)),
+        home_assistant: given(publish.home_assistant.clone().unwrap_or_default()),
     }
 }
 

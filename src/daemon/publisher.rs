@@ -29,6 +29,7 @@ pub(super) fn of(publish: &Publish) -> Result<Option<PublisherConfig>, ExitError
         credentials,
         tls,
         keep_alive: publish.keep_alive,
+        home_assistant: publish.home_assistant.clone(),
         ..PublisherConfig::new(broker.clone())
     }))
 }

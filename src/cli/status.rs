@@ -45,7 +45,7 @@ fn describe(document: &serde_json::Value) -> String {
     let models: Vec<String> = document["models"].as_array().into_iter().flatten().map(text).collect();
     lines +=
         &format!("{:<10} {}\n", "models", if models.is_empty() { "none".into() } else { models.join(", ") });
-    for part in ["capture", "model", "store", "broker", "sandbox"] {
+    for part in ["capture", "model", "store", "broker", "sandbox", "update"] {
         let part_health = &document["health"][part];
         let reason = part_health["reason"].as_str().map(|reason| format!(": {}", escape(reason.as_bytes())));
         lines += &format!("{part:<10} {}{}\n", text(&part_health["state"]), reason.unwrap_or_default());

@@ -211,6 +211,7 @@ section! {
         trust_root: Setting<String>,
         path: Setting<String>,
         inbox: Setting<String>,
+        time_mark: Setting<String>,
         channel: Setting<String>,
         transport: Setting<String>,
         ca_file: Setting<String>,

@@ -24,6 +24,8 @@ pub struct Update {
     pub path: PathBuf,
     /// Folder in which releases are put by hand.
     pub inbox: Option<PathBuf>,
+    /// A file that exists once the clock is set, besides systemd-timesyncd's.
+    pub time_mark: Option<PathBuf>,
     /// The channel followed besides the sensor's own topic.
     pub channel: Option<String>,
     /// How models may be fetched.
@@ -64,6 +66,9 @@ impl Check<'_> {
             trust_root,
             path,
             inbox: self.optional("update.inbox", raw.inbox, "").map(PathBuf::from),
+            time_mark: self
+                .optional("update.time-mark", raw.time_mark, "/run/picket/time-synchronised")
+                .map(PathBuf::from),
             channel: channel.flatten(),
             transport: self.choice(
                 "update.transport",

@@ -117,6 +117,7 @@ fn update(update: &Update) -> RawUpdate {
         trust_root: optional(Some(&update.trust_root)),
         path: optional(Some(&update.path)),
         inbox: optional(update.inbox.as_deref()),
+        time_mark: optional(update.time_mark.as_deref()),
         channel: given(update.channel.clone().unwrap_or_default()),
         transport: given(
             match update.transport {

@@ -8,6 +8,7 @@ mod pipeline;
 mod publisher;
 mod sessions;
 mod supervisor;
+mod update;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,8 +20,9 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use crate::capture::{LiveOptions, LiveSource};
 use crate::config::{Config, Interface, OnMissing, advice};
 use crate::detect::scorer::NoModel;
+use crate::engine::Engine;
 use crate::error::{ExitError, sysexits};
-use crate::model::ModelSet;
+use crate::model::{Desk, LiveModels, ModelSet, OnnxScorer};
 use crate::privileges::{self, Account, Keep};
 use crate::publish::delivery::{Delivery, DeliveryError};
 use crate::publish::payload::Identity;
@@ -30,6 +32,7 @@ use crate::settings;
 use crate::store::socket::Server;
 use crate::store::{Store, StoreConfig, StoreError};
 use crate::time::Timestamp;
+use crate::update::selftest::Tester;
 use pipeline::{OwnClients, Pipeline};
 use sessions::Sessions;
 
@@ -49,15 +52,16 @@ pub fn run(config: &Config) -> Result<(), ExitError> {
     }
 
     let source = open_capture(config)?;
-    let (models, model_health) = load_models(config)?;
+    let (models, factory, model_health) = load_models(config)?;
     let publisher = publisher::of(config.publish())?;
     for advice in advice(config, None).iter().filter(|advice| !advice.key.starts_with("model.")) {
         log::warn!("{advice}");
     }
-    let sandbox_health = give_up_rights(config)?;
+    let (sandbox_health, tester) = give_up_rights(config)?;
 
     let since = now();
-    let labels = models.labels();
+    let mut labels = models.labels();
+    labels.extend(factory.as_ref().map(|model| model.info().label()));
     let identity = Identity { sensor: config.sensor().clone(), models: labels.clone() };
     let store_config = StoreConfig { byte_budget: config.store().byte_budget };
     let (store, report) = Store::open(&config.store().path, store_config, &identity, since)?;
@@ -65,6 +69,7 @@ pub fn run(config: &Config) -> Result<(), ExitError> {
     board.post(|health| {
         health.model = model_health;
         health.sandbox = sandbox_health;
+        health.update = Part::plain(if tester.is_some() { Condition::Starting } else { Condition::Off });
     });
 
     let own = OwnClients::default();
@@ -72,8 +77,14 @@ pub fn run(config: &Config) -> Result<(), ExitError> {
     let announce = Box::new(move |id: &str| announce.announce(id));
     let (delivery, intake, handle) =
         Delivery::spawn(store, &report, identity, publisher, board.clone(), announce)?;
+    let taken = models.models().iter().map(|model| model.info().name.clone()).collect();
+    let updates = tester.and_then(|tester| update::start(config, tester, taken, &board));
+    let answers = update::Answering {
+        delivery: handle.clone(),
+        update: updates.as_ref().map(|updates| (updates.orders.clone(), updates.mailbox.clone())),
+    };
     let _server = match config.status_socket() {
-        Some(path) => match Server::start(path, Arc::new(handle.clone())) {
+        Some(path) => match Server::start(path, Arc::new(answers)) {
             Ok(server) => Some(server),
             Err(error) => {
                 // Detection matters more than being asked about it.
@@ -99,15 +110,34 @@ pub fn run(config: &Config) -> Result<(), ExitError> {
         metrics_every: config.publish().metrics_every,
         sessions: config.status_socket().and_then(Path::parent).map(Sessions::open),
     };
-    let outcome = if models.is_empty() {
-        pipeline.run(engine_settings, NoModel, &delivery)
-    } else {
-        pipeline.run(engine_settings, models, &delivery)
+    let outcome = match &updates {
+        Some(updates) => {
+            let live = LiveModels::new(models, factory);
+            pipeline.run(engine_settings, live, &delivery, |engine| exchange(engine, &updates.desk))
+        }
+        None if models.is_empty() && factory.is_none() => {
+            pipeline.run(engine_settings, NoModel, &delivery, |_| None)
+        }
+        None => pipeline.run(engine_settings, LiveModels::new(models, factory), &delivery, |_| None),
     };
+    if let Some(updates) = updates {
+        updates.end(SHUTDOWN);
+    }
     if !delivery.shutdown(SHUTDOWN) {
         log::warn!("the store was not closed in time; the next start will look through it");
     }
     outcome
+}
+
+/// Lets models change hands; returns the names of all when the one in use is another.
+fn exchange(engine: &mut Engine<'_, LiveModels>, desk: &Desk) -> Option<Vec<String>> {
+    let scorer = engine.scorer();
+    let is_other = scorer.visit(desk);
+    let (place, labels) = (scorer.place(), scorer.labels());
+    is_other.then(|| {
+        engine.model_changed(place);
+        labels
+    })
 }
 
 fn names(config: &Config) -> String {
@@ -132,32 +162,47 @@ fn open_capture(config: &Config) -> Result<LiveSource, ExitError> {
     Ok(LiveSource::open(&names, options)?)
 }
 
-/// The models and what the health says of them. A missing or bad one is no reason not to start, unless configured so,
-/// and does not stop the others.
-fn load_models(config: &Config) -> Result<(ModelSet, Part), ExitError> {
+/// The models, that which updates replace for itself, and what the health says of them. A missing or bad one is no reason not to
+/// start, unless configured so, and does not stop the others.
+fn load_models(config: &Config) -> Result<(ModelSet, Option<OnnxScorer>, Part), ExitError> {
     let paths = config.model().paths();
     if paths.is_empty() {
-        return Ok((ModelSet::empty(), Part::plain(Condition::Off)));
+        return Ok((ModelSet::empty(), None, Part::plain(Condition::Off)));
     }
-    let (models, errors) = ModelSet::load(&paths);
-    for label in models.labels() {
+    let factory = config.model().path.as_deref().filter(|_| config.update().enabled);
+    let set = if factory.is_some() { config.model().more.clone() } else { paths };
+    let (models, mut errors) = ModelSet::load(&set);
+    let factory = factory.and_then(|path| OnnxScorer::load(path).map_err(|error| errors.push(error)).ok());
+    let labels = models.labels().into_iter().chain(factory.as_ref().map(|model| model.info().label()));
+    for label in labels {
         log::info!("model {label} loaded");
     }
-    let instead = if models.is_empty() { "the rules alone" } else { "the other models" };
+    let is_alone = models.is_empty() && factory.is_none();
+    let instead = if is_alone { "the rules alone" } else { "the other models" };
     for error in &errors {
         log::warn!("working with {instead}: {error}");
     }
     let reasons: Vec<String> = errors.iter().map(ToString::to_string).collect();
     match errors.into_iter().next() {
-        None => Ok((models, Part::ok())),
+        None => Ok((models, factory, Part::ok())),
         Some(error) if config.model().on_missing == OnMissing::Refuse => Err(error.into()),
-        Some(_) => Ok((models, Part::because(Condition::Degraded, reasons.join("; ")))),
+        Some(_) => Ok((models, factory, Part::because(Condition::Degraded, reasons.join("; ")))),
     }
 }
 
-/// Becomes the unprivileged user, and goes into the cage unless that is switched off. Says what the health says of it.
-fn give_up_rights(config: &Config) -> Result<Part, ExitError> {
-    let folders = [Some(config.store().path.as_path()), config.status_socket().and_then(Path::parent)];
+/// The helper for self-tests, where models are updated, and whether it could be started.
+type Helper = Option<std::io::Result<Tester>>;
+
+/// Becomes the unprivileged user, starts the helper for self-tests, and goes into the cage unless that is switched off. Says
+/// what the health says of it.
+fn give_up_rights(config: &Config) -> Result<(Part, Helper), ExitError> {
+    let updates = config.update().enabled;
+    let folders = [
+        Some(config.store().path.as_path()),
+        config.status_socket().and_then(Path::parent),
+        Some(config.update().path.as_path()).filter(|_| updates),
+        config.update().inbox.as_deref().filter(|_| updates),
+    ];
     let keep = if config.sandbox() { Keep::Nothing } else { Keep::NetRaw };
     let report = if privileges::is_root() {
         let account = Account::find(&config.capture().user)?;
@@ -169,16 +214,21 @@ fn give_up_rights(config: &Config) -> Result<Part, ExitError> {
         privileges::drop_all(None, keep)?
     };
     log::info!("{report}");
+    // Without rights, and with those of starting programs for the last time.
+    let helper = updates.then(|| update::start_tester(config.update()));
     if !config.sandbox() {
-        return Ok(Part::plain(Condition::Off));
+        return Ok((Part::plain(Condition::Off), helper));
     }
     let mut reach = Reach::of_daemon();
+    if updates {
+        reach.read.extend(update::reach(config));
+    }
     for folder in folders.into_iter().flatten() {
         // The cage can only allow what exists. Whoever uses the folder later says what is wrong with it.
         let _ = std::fs::create_dir_all(folder);
         reach.write.push(folder.to_owned());
     }
-    Ok(match sandbox::enter(&reach) {
+    let part = match sandbox::enter(&reach) {
         Ok(report) => {
             log::info!("sandbox: {report}");
             report.part()
@@ -187,7 +237,8 @@ fn give_up_rights(config: &Config) -> Result<Part, ExitError> {
             log::warn!("no sandbox: {error}");
             Part::because(Condition::Degraded, error.to_string())
         }
-    })
+    };
+    Ok((part, helper))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the start of the daemon is dated for people")]

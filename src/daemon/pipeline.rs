@@ -64,12 +64,14 @@ impl Sink for Intake {
 }
 
 impl Pipeline {
-    /// Runs until it is told to stop.
+    /// Runs until it is told to stop. `between` is called once a second, between two frames, and may exchange models; it returns
+    /// the names of all when it did.
     pub(super) fn run<S: Scorer>(
         mut self,
         settings: Settings,
         scorer: S,
         delivery: &Delivery,
+        mut between: impl FnMut(&mut Engine<'_, S>) -> Option<Vec<String>>,
     ) -> Result<(), ExitError> {
         let mut memory = OwnedMemory::new();
         let mut engine = Engine::new(settings, memory.lend(), scorer);
@@ -95,6 +97,10 @@ impl Pipeline {
             };
             let Some(due) = duties.due(now) else { continue };
             self.intake.settle();
+            if let Some(labels) = between(&mut engine) {
+                self.board.set_models(labels.clone());
+                self.intake.models(labels);
+            }
             if let Some(sessions) = &mut self.sessions {
                 sessions.resume(&mut engine, now);
                 sessions.keep(&engine, now);

@@ -8,6 +8,7 @@ use heapless::Vec;
 
 use super::{Engine, Sink};
 use crate::detect::scorer::{Scorer, Verdict};
+use crate::detect::vote::Ballot;
 use crate::features::FeatureVector;
 use crate::features::connection::CONNECTION;
 use crate::features::packet::PACKET;
@@ -160,6 +161,19 @@ impl Scoring {
 }
 
 impl<S: Scorer> Engine<'_, S> {
+    /// The model at `place` is another one from now on. Rows are made as the models want them now, and what the old one said
+    /// of hosts counts no more; connections, windows and rows that wait stay as they are.
+    #[cold]
+    pub fn model_changed(&mut self, place: usize) {
+        self.scoring.ask_wishes(&self.scorer);
+        self.knowledge.packet_rows.wanted = self.scoring.wants(Subject::Packet);
+        for host in self.knowledge.hosts.values_mut() {
+            if let Some(ballot) = host.ballots.get_mut(place) {
+                *ballot = Ballot::EMPTY;
+            }
+        }
+    }
+
     /// Whether a row about a connection of this host is to be scored, so that it is made only then.
     pub(super) fn admits(&mut self, subject: Subject, host: Handle, now: Timestamp) -> bool {
         if !self.scoring.wants(subject) {

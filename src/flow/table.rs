@@ -195,6 +195,11 @@ impl<'m, K: Eq + Hash + Copy, V: Worth, const WAYS: usize> Table<'m, K, V, WAYS>
         self.slots.iter().filter_map(|slot| slot.entry.as_ref()).map(|(k, v)| (k, v))
     }
 
+    /// Every value, in no order that means anything.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.slots.iter_mut().filter_map(|slot| slot.entry.as_mut()).map(|(_, value)| value)
+    }
+
     /// Marks the entry behind a handle as used.
     #[inline]
     pub fn touch(&mut self, handle: Handle, now: Timestamp) {

@@ -13,7 +13,7 @@
 //!    its shape inference and its 150 other operators are never called, and [`proto`] keeps them from being linked;
 //! 6. [`onnx::OnnxScorer`] scores rows, each independent of the others of its batch, and says nothing of rows that
 //!    are unlike all it was trained on ([`novelty`]);
-//! 7. [`set::ModelSet`] asks several models.
+//! 7. [`set::ModelSet`] asks several models, [`live::LiveModels`] lets one of them be replaced while it runs.
 //!
 //! `docs/models.md` says what a file must be.
 //!
@@ -26,6 +26,7 @@ pub mod golden;
 pub mod info;
 #[cfg(test)]
 mod kinds;
+pub mod live;
 pub mod metadata;
 pub mod novelty;
 pub mod onnx;
@@ -40,6 +41,7 @@ pub mod wire;
 
 pub use error::{Fault, LoadError};
 pub use info::ModelInfo;
+pub use live::{Desk, LiveModels, Order, Readings};
 pub use onnx::OnnxScorer;
 pub use set::ModelSet;
 

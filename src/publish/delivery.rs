@@ -128,6 +128,8 @@ pub struct Intake {
     channel: SyncSender<Input>,
     /// Alerts that found the channel full and of which nobody knows yet.
     dropped: u64,
+    /// Names of models that found the channel full.
+    models: Option<Vec<String>>,
 }
 
 impl std::fmt::Debug for Input {
@@ -146,9 +148,23 @@ impl Intake {
         sent
     }
 
+    /// Other models are at work: the alerts that follow name them, those before do not. Never waits.
+    pub fn models(&mut self, labels: Vec<String>) {
+        self.settle();
+        self.models = Some(labels);
+        self.settle();
+    }
+
     /// Reports dropped alerts if the channel takes the report now; to be called on every tick. Returns whether
     /// nothing is left to report.
     pub fn settle(&mut self) -> bool {
+        if let Some(labels) = self.models.take()
+            && let Err(TrySendError::Full(Input::Models(labels))) =
+                self.channel.try_send(Input::Models(labels))
+        {
+            self.models = Some(labels);
+            return false;
+        }
         if self.dropped > 0 && self.channel.try_send(Input::Overload(self.dropped)).is_ok() {
             self.dropped = 0;
         }
@@ -324,7 +340,7 @@ impl Delivery {
                 .stack_size(SMALL_STACK)
                 .spawn(move || carry(&remote, &channel, &stop))?;
         }
-        let intake = Intake { channel: channel.clone(), dropped: 0 };
+        let intake = Intake { channel: channel.clone(), dropped: 0, models: None };
         let handle = Handle { channel: channel.clone(), shared, board, sensor };
         Ok((Self { channel, stop, deliver, mqtt }, intake, handle))
     }

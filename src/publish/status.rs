@@ -86,6 +86,8 @@ pub struct Health {
     pub broker: Part,
     /// The cage the daemon is in.
     pub sandbox: Part,
+    /// Updates of the model.
+    pub update: Part,
 }
 
 impl Default for Health {
@@ -97,6 +99,7 @@ impl Default for Health {
             store: starting(),
             broker: starting(),
             sandbox: starting(),
+            update: starting(),
         }
     }
 }
@@ -243,7 +246,7 @@ mod tests {
             head.replace("ONLINE", "true")
                 + concat!(
                     r#"{"capture":{"state":"blind","reason":"lo is down"},"model":{"state":"ok","reason":null},"#,
-                    r#""store":{"state":"starting","reason":null},"broker":{"state":"starting","reason":null},"sandbox":{"state":"starting","reason":null}}}"#
+                    r#""store":{"state":"starting","reason":null},"broker":{"state":"starting","reason":null},"sandbox":{"state":"starting","reason":null},"update":{"state":"starting","reason":null}}}"#
                 )
         );
         assert_eq!(board.offline().to_json(), head.replace("ONLINE", "false") + "null}");

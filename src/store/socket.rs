@@ -1,13 +1,16 @@
 //! The status socket: how `picket status` and `picket alerts` look into a running daemon.
 //!
 //! sled lets one process in, so readers ask the daemon. A client sends one line and gets lines of JSON until the
-//! daemon closes. There is nothing to change through it and nothing to parse but this line:
+//! daemon closes. There is nothing to parse but this line, and nothing to change through it but the model in use, by root and by the
+//! daemon's own user:
 //!
 //! ```text
 //! status               the status document
 //! alerts [since N]     every stored document above number N, oldest first
 //! alert ID             the documents of one incident (ULID), or the document of that number
 //! follow [since N]     as alerts, then new documents as they are stored; without N only new ones
+//! update               where the update of the model is
+//! rollback             go back to the model before
 //! ```
 #![expect(
     clippy::disallowed_methods,
@@ -39,6 +42,9 @@ const FOLLOW_TICK: Duration = Duration::from_millis(500);
 /// Stack of a client's thread, in bytes.
 const STACK: usize = 128 * 1024;
 
+/// What is said where models are not updated.
+pub const NO_UPDATES: &str = "models are not updated here (update.enabled)";
+
 /// What the socket tells about; the daemon provides it.
 pub trait Answers: Send + Sync + 'static {
     /// The status document, one line.
@@ -55,6 +61,22 @@ pub trait Answers: Send + Sync + 'static {
 
     /// Waits until [`Answers::head`] is above `seq`, for at most `patience`.
     fn wait_beyond(&self, seq: u64, patience: Duration);
+
+    /// Where the update of the model is, one line.
+    ///
+    /// # Errors
+    /// There is nothing to say, in words.
+    fn update(&self) -> Result<String, String> {
+        Err(NO_UPDATES.to_owned())
+    }
+
+    /// Goes back to the model before.
+    ///
+    /// # Errors
+    /// It cannot be asked for, in words.
+    fn roll_back(&self) -> Result<(), String> {
+        Err(NO_UPDATES.to_owned())
+    }
 }
 
 /// A request of a client.
@@ -64,6 +86,8 @@ enum Request {
     Alerts { since: u64 },
     Alert { id: String },
     Follow { since: Option<u64> },
+    Update,
+    RollBack,
 }
 
 impl Request {
@@ -74,6 +98,8 @@ impl Request {
             ("alerts", None, None) => Self::Alerts { since: 0 },
             ("alerts", Some("since"), Some(n)) => Self::Alerts { since: n.parse().ok()? },
             ("alert", Some(id), None) => Self::Alert { id: id.to_owned() },
+            ("update", None, None) => Self::Update,
+            ("rollback", None, None) => Self::RollBack,
             ("follow", None, None) => Self::Follow { since: None },
             ("follow", Some("since"), Some(n)) => Self::Follow { since: Some(n.parse().ok()?) },
             _ => return None,
@@ -193,11 +219,35 @@ fn serve(mut stream: &UnixStream, answers: &dyn Answers, stop: &AtomicBool) -> i
     let mut line = String::new();
     BufReader::new(stream.take(u64::try_from(MAX_REQUEST).unwrap_or(u64::MAX))).read_line(&mut line)?;
     let Some(request) = Request::parse(&line).filter(|_| line.ends_with('\n')) else {
-        refuse(stream, "the request is none of: status; alerts [since N]; alert ID; follow [since N]");
+        refuse(
+            stream,
+            "the request is none of: status; alerts [since N]; alert ID; follow [since N]; update; rollback",
+        );
         return Ok(());
     };
     match request {
         Request::Status => writeln!(stream, "{}", answers.status()),
+        Request::Update => match answers.update() {
+            Ok(said) => writeln!(stream, "{said}"),
+            Err(why) => {
+                refuse(stream, &why);
+                Ok(())
+            }
+        },
+        Request::RollBack => {
+            let outcome = if may_change(stream) {
+                answers.roll_back()
+            } else {
+                Err("only root and the daemon's own user may do that".to_owned())
+            };
+            match outcome {
+                Ok(()) => writeln!(stream, "{}", serde_json::json!({ "schema": "picket.done/1" })),
+                Err(why) => {
+                    refuse(stream, &why);
+                    Ok(())
+                }
+            }
+        }
         Request::Alerts { since } => send(stream, answers, since, |_| true).map(drop),
         Request::Alert { id } => send(stream, answers, 0, |record| is_about(record, &id)).map(drop),
         Request::Follow { since } => {
@@ -212,6 +262,13 @@ fn serve(mut stream: &UnixStream, answers: &dyn Answers, stop: &AtomicBool) -> i
             Ok(())
         }
     }
+}
+
+/// Whether the client is somebody who could change the daemon in any case: members of the group may only look.
+fn may_change(stream: &UnixStream) -> bool {
+    use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+    let own = nix::unistd::geteuid().as_raw();
+    getsockopt(stream, PeerCredentials).is_ok_and(|peer| peer.uid() == 0 || peer.uid() == own)
 }
 
 /// Writes the documents above `after` that `wanted` accepts; returns the last number looked at.
@@ -302,6 +359,14 @@ mod tests {
         fn wait_beyond(&self, _seq: u64, _patience: Duration) {
             thread::sleep(Duration::from_millis(5));
         }
+
+        fn update(&self) -> Result<String, String> {
+            Ok("{\"reported\":1}".to_owned())
+        }
+
+        fn roll_back(&self) -> Result<(), String> {
+            Err("the factory's model is in use".to_owned())
+        }
     }
 
     fn answer(path: &Path, request: &str) -> Vec<String> {
@@ -318,6 +383,8 @@ mod tests {
         assert_eq!(answer(&path, "alerts since 100").len(), 50);
         assert_eq!(answer(&path, "alert I4").len(), 3);
         assert_eq!(answer(&path, "alert 7").len(), 1);
+        assert_eq!(answer(&path, "update"), ["{\"reported\":1}"]);
+        assert!(answer(&path, "rollback").concat().contains("factory"));
         let two: Vec<_> = ask(&path, "follow").unwrap().take(2).map(Result::unwrap).collect();
         assert!(two[0].contains("\"seq\":149") && two[1].contains("\"seq\":150"));
         for bad in ["", "alerts since x", "status now", "delete 1", &"a".repeat(MAX_REQUEST - 1)] {

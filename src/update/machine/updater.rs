@@ -145,6 +145,11 @@ impl<F: Files> Updater<F> {
         &self.store
     }
 
+    /// Whether blocks are wanted.
+    pub const fn is_fetching(&self) -> bool {
+        matches!(self.phase, Phase::Downloading(_))
+    }
+
     /// Messages that were dropped, by reason.
     pub const fn dropped(&self) -> &BTreeMap<Reason, u64> {
         &self.dropped

@@ -32,6 +32,7 @@ use crate::settings;
 use crate::store::socket::Server;
 use crate::store::{Store, StoreConfig, StoreError};
 use crate::time::Timestamp;
+use crate::update::mailbox::Mailbox;
 use crate::update::selftest::Tester;
 use pipeline::{OwnClients, Pipeline};
 use sessions::Sessions;
@@ -53,6 +54,7 @@ pub fn run(config: &Config) -> Result<(), ExitError> {
 
     let source = open_capture(config)?;
     let (models, factory, model_health) = load_models(config)?;
+    let mailbox = config.update().enabled.then(Mailbox::new);
     let publisher = publisher::of(config.publish())?;
     for advice in advice(config, None).iter().filter(|advice| !advice.key.starts_with("model.")) {
         log::warn!("{advice}");
@@ -78,7 +80,9 @@ pub fn run(config: &Config) -> Result<(), ExitError> {
     let (delivery, intake, handle) =
         Delivery::spawn(store, &report, identity, publisher, board.clone(), announce)?;
     let taken = models.models().iter().map(|model| model.info().name.clone()).collect();
-    let updates = tester.and_then(|tester| update::start(config, tester, taken, &board));
+    let updates = tester.zip(mailbox).and_then(|(tester, mailbox)| {
+        update::start(config, tester, mailbox, taken, &board)
+    });
     let answers = update::Answering {
         delivery: handle.clone(),
         update: updates.as_ref().map(|updates| (updates.orders.clone(), updates.mailbox.clone())),

@@ -103,6 +103,7 @@ impl<T: Trial> Runner<T> {
     fn new(
         updater: Updater<Folder>,
         trial: T,
+        mailbox: Mailbox,
         desk: Desk,
         board: Board,
         inbox: Option<Inbox>,
@@ -111,7 +112,7 @@ impl<T: Trial> Runner<T> {
         let installed = updater.store().state().installed(Place::Factory);
         let using = Running { place: Place::Factory, installed };
         let state = Progress { using, order: 0, is_testing: false, ticked_ms: None };
-        let (mailbox, orders) = (Mailbox::new(), Orders::default());
+        let orders = Orders::default();
         Self { updater, mailbox, desk, trial, inbox, orders, board, fixed, state }
     }
 

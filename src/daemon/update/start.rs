@@ -75,13 +75,15 @@ fn limits(update: &Update) -> Limits {
 pub(in crate::daemon) fn start(
     config: &Config,
     tester: std::io::Result<Tester>,
+    mailbox: Mailbox,
     taken: Vec<String>,
     board: &Board,
 ) -> Option<Started> {
-    match try_start(config, tester, taken, board) {
+    match try_start(config, tester, mailbox.clone(), taken, board) {
         Ok(started) => Some(started),
         Err(why) => {
             log::error!("no updates of the model: {why}");
+            mailbox.close();
             board.post(|health| health.update = Part::because(Condition::Failed, why));
             None
         }
@@ -91,6 +93,7 @@ pub(in crate::daemon) fn start(
 fn try_start(
     config: &Config,
     tester: std::io::Result<Tester>,
+    mailbox: Mailbox,
     taken: Vec<String>,
     board: &Board,
 ) -> Result<Started, String> {
@@ -111,8 +114,8 @@ fn try_start(
     let desk = Desk::default();
     let inbox = update.inbox.clone().map(Inbox::new);
     let updater = Updater::new(store, device(config));
-    let mut runner = Runner::new(updater, tester, desk.clone(), board.clone(), inbox, fixed);
-    let (mailbox, orders) = (runner.mailbox.clone(), runner.orders.clone());
+    let mut runner = Runner::new(updater, tester, mailbox.clone(), desk.clone(), board.clone(), inbox, fixed);
+    let orders = runner.orders.clone();
     let clocks = Clocks::new(update.time_mark.clone());
     let thread = thread::Builder::new()
         .name("picket-update".to_owned())

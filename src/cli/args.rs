@@ -255,11 +255,29 @@ pub enum Model {
     Sign(update::SignFile),
     /// Check a bundle: signatures, times, and that the model loads
     Verify(update::ModelVerify),
+    /// List the models on this sensor
+    List(ModelState),
+    /// Print where the update of the model is
+    Status(ModelState),
+    /// Go back to the model before, or to the factory's
+    Rollback(ModelState),
     /// Try a release in this process, or serve the daemon by trying releases in others
     #[command(hide = true)]
     SelfTest(update::ModelSelfTest),
     /// Say on the broker what sensors are to install, and show how far they are
     Publish(Box<publish::ModelPublish>),
+}
+
+/// `picket model list`, `picket model status`, `picket model rollback`
+#[derive(Args, Debug)]
+pub struct ModelState {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// Configuration file.
+    #[command(flatten)]
+    pub config: ConfigFile,
 }
 
 /// `picket model show`

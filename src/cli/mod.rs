@@ -15,6 +15,7 @@ mod publish;
 mod release;
 mod replay;
 mod run;
+mod sensor;
 mod status;
 mod trust;
 

@@ -18,6 +18,9 @@ pub(super) fn run(args: &Model) -> Result<(), ExitError> {
         Model::Bundle(bundle) => super::release::bundle(bundle),
         Model::Sign(sign) => super::release::sign(sign),
         Model::Verify(verify) => super::release::verify_bundle(verify),
+        Model::List(args) => super::sensor::list(args),
+        Model::Status(args) => super::sensor::status(args),
+        Model::Rollback(args) => super::sensor::roll_back(args),
         Model::SelfTest(test) => self_test(test),
         Model::Publish(publish) => super::publish::run(publish),
     }

@@ -80,9 +80,9 @@ pub fn run(config: &Config) -> Result<(), ExitError> {
     let (delivery, intake, handle) =
         Delivery::spawn(store, &report, identity, publisher, board.clone(), announce)?;
     let taken = models.models().iter().map(|model| model.info().name.clone()).collect();
-    let updates = tester.zip(mailbox).and_then(|(tester, mailbox)| {
-        update::start(config, tester, mailbox, taken, &board)
-    });
+    let updates = tester
+        .zip(mailbox)
+        .and_then(|(tester, mailbox)| update::start(config, tester, mailbox, taken, &board));
     let answers = update::Answering {
         delivery: handle.clone(),
         update: updates.as_ref().map(|updates| (updates.orders.clone(), updates.mailbox.clone())),

@@ -68,7 +68,9 @@ export "CARGO_TARGET_${upper}_RUSTFLAGS=${flags[*]}"
 export CFLAGS="${CFLAGS-} -ffile-prefix-map=${CARGO_HOME:-$HOME/.cargo}=/cargo -ffile-prefix-map=$root=/picket"
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 
-cargo build --locked --profile "$profile" --target "$target" --no-default-features --features "$features" --bin picket
 mkdir -p "$out"
+# The map tells what the program consists of, although its symbols are stripped: see size-report.
+cargo rustc --locked --profile "$profile" --target "$target" --no-default-features --features "$features" --bin picket \
+    -- "-Clink-arg=${link}-Map=$root/$out/picket.map"
 cp "${CARGO_TARGET_DIR:-target}/$target/$profile/picket" "$out/picket"
 echo "$out/picket: $(stat -c %s "$out/picket") octets"

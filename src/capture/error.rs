@@ -109,6 +109,12 @@ pub enum CaptureError {
         /// libpcap's message.
         reason: String,
     },
+    /// libpcap's packet header is not the one that this program was compiled with.
+    #[error(
+        "libpcap and this program disagree about the header of a packet, so that every length would be wrong; \
+         take a build for this system's C library (see cross/README.md)"
+    )]
+    Abi,
     /// Waiting for frames failed.
     #[error("cannot wait for frames: {source}; restart the daemon")]
     Wait {
@@ -128,6 +134,7 @@ impl CaptureError {
             | Self::Directory { .. }
             | Self::NoSuchInterface { .. } => 66,
             Self::Connect { .. } => 69,
+            Self::Abi => 70,
             Self::Read { .. } | Self::Interface { .. } | Self::Wait { .. } => 74,
             Self::NoPermission { .. } => 77,
             Self::Filter { .. } | Self::NoInterface | Self::AnyAndOthers => 78,

@@ -98,6 +98,7 @@ impl LiveSource {
         if wanted.len() > 1 && wanted.contains(&ANY) {
             return Err(CaptureError::AnyAndOthers);
         }
+        super::abi::check()?;
         if let Some(filter) = &options.filter {
             super::check_filter(filter)?;
         }

@@ -12,6 +12,7 @@
 //! **Loopback.** The kernel shows each frame on a loopback device twice, on its way out and on its way
 //! in. Only the incoming copy is counted; see [`live`] and [`file`](mod@file) for how.
 
+pub(crate) mod abi;
 mod buffer;
 mod compressed;
 mod error;

@@ -14,6 +14,7 @@ const BASE_MIB: usize = 19;
 
 pub(super) fn run(args: &ConfigFile) -> Result<(), ExitError> {
     let config = load_or_list_faults(args)?;
+    capture::abi::check()?;
     if !config.capture().filter.is_empty() {
         capture::check_filter(&config.capture().filter)?;
     }

@@ -5,7 +5,7 @@ CARGO ?= cargo
 
 .PHONY: help
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deps
 deps: ## Install the system packages that tests and demo need (Debian, apt-get)
@@ -28,6 +28,22 @@ lint: deps ## Check format, clippy, shell scripts and, where installed, dependen
 	@scripts/lint-shell.sh
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --locked check; \
 	else echo "cargo-deny is not installed: dependencies are not checked"; fi
+
+.PHONY: cross
+cross: ## Build dist/TARGET/picket for another processor, without docker: make cross TARGET=aarch64-unknown-linux-gnu
+	@cross/build.sh $(or $(TARGET),aarch64-unknown-linux-gnu)
+
+.PHONY: cross-gate
+cross-gate: deps ## Compare dist/TARGET/picket under emulation with the program of this machine
+	@cross/gate.sh $(or $(TARGET),aarch64-unknown-linux-gnu)
+
+.PHONY: cross-all
+cross-all: deps ## Build and compare every target of tier A (TIER=B: of tier B too), and print a table
+	@cross/all.sh
+
+.PHONY: size
+size: ## Print what the programs in dist/ consist of; fails where one is over its budget
+	@cross/size-report
 
 .PHONY: bench
 bench: deps ## Run the benchmarks

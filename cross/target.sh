@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2034 # what it sets is for those who source it
 # What each target is built with and runs under. Sourced by the other scripts.
 
 # Sets, for the Rust target $1: `gcc`, the compiler; or `zig`, what zig calls the target; `debian`, the packages they need;

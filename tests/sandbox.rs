@@ -12,9 +12,12 @@ use std::process::{Command, ExitCode};
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use picket::privileges::{self, Account, Keep};
-use picket::sandbox::{self, Hold, Reach, Report};
+use picket::sandbox::{self, Calls, Hold, Reach, Report};
 
+/// Set in the child: its folder, named after the list of system calls that it is held by.
 const CHILD: &str = "PICKET_TEST_SANDBOX";
+const DENIED: &str = "denied";
+const ALLOWED: &str = "allowed";
 
 fn main() -> ExitCode {
     if std::env::var_os(CHILD).is_some() {
@@ -27,8 +30,14 @@ fn main() -> ExitCode {
     // A copy, as another user may not reach the original.
     let program = folder.path().join("program");
     fs::copy(std::env::current_exe().expect("this program has a path"), &program).expect("copied");
-    let status = Command::new(program).env(CHILD, folder.path()).status().expect("it starts again");
-    assert!(status.success(), "the child failed: {status}");
+    for list in [DENIED, ALLOWED] {
+        let root = folder.path().join(list);
+        fs::create_dir(&root).expect("made");
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        fs::set_permissions(&root, open).expect("mode set");
+        let status = Command::new(&program).env(CHILD, root).status().expect("it starts again");
+        assert!(status.success(), "the child failed by the list {list}: {status}");
+    }
     println!("sandbox: ok");
     ExitCode::SUCCESS
 }
@@ -52,19 +61,20 @@ fn in_the_cage() {
 
     let mut reach = Reach::of_daemon();
     reach.write.push(inside.clone());
-    let report = sandbox::enter(&reach).expect("the system has it or not, and refuses nothing");
+    let calls = if root.ends_with(ALLOWED) { Calls::Allowed } else { Calls::Denied };
+    let report = sandbox::enter_by(&reach, calls).expect("the system has it or not, and refuses nothing");
     println!("sandbox: {report}");
 
-    calls(&report);
+    refused(&report);
     files(&report, root, &inside);
     work(capture);
     // What starts in the cage is in it too.
-    let thread = std::thread::spawn(move || calls(&report));
+    let thread = std::thread::spawn(move || refused(&report));
     thread.join().expect("the same holds in a thread");
 }
 
 /// The system calls of an intruder are refused.
-fn calls(report: &Report) {
+fn refused(report: &Report) {
     if report.calls == Hold::None {
         println!("sandbox: system calls are not filtered here");
         return;

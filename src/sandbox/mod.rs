@@ -9,6 +9,8 @@
 //! without a cage is worth more than none. `sandbox.enabled = false` leaves the cage away.
 
 mod landlock;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))]
+mod rules;
 mod seccomp;
 
 use std::fmt;
@@ -101,12 +103,34 @@ pub enum SandboxError {
     Seccomp(#[from] seccompiler::Error),
 }
 
+/// How system calls are filtered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Calls {
+    /// Those of an intruder are refused.
+    Denied,
+    /// All but those of a sensor are refused.
+    Allowed,
+}
+
+impl Calls {
+    /// The stricter list where the C library is part of the program, so that its calls are known.
+    pub const OF_THIS_BUILD: Self = if cfg!(target_env = "musl") { Self::Allowed } else { Self::Denied };
+}
+
 /// Locks the calling thread, and all that it starts afterwards, in. `no_new_privs` must be set.
 ///
 /// # Errors
 /// The system has what it takes and refused it. Parts may hold already.
 pub fn enter(reach: &Reach) -> Result<Report, SandboxError> {
-    Ok(Report { files: landlock::enter(reach)?, calls: seccomp::enter()? })
+    enter_by(reach, Calls::OF_THIS_BUILD)
+}
+
+/// The same with this list of system calls, whatever the build.
+///
+/// # Errors
+/// As [`enter`].
+pub fn enter_by(reach: &Reach, calls: Calls) -> Result<Report, SandboxError> {
+    Ok(Report { files: landlock::enter(reach)?, calls: seccomp::enter(calls)? })
 }
 
 /// Locks the calling thread in as far as files are concerned, for a process that has to start another.

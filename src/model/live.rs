@@ -111,6 +111,14 @@ impl Desk {
         self.lock().labels.clone()
     }
 
+    /// Readings as a pipeline would leave them.
+    #[cfg(test)]
+    pub(crate) fn leave(&self, shadow: Option<Shadow>, probe: Probe) {
+        let mut lying = self.lock();
+        lying.orders.clear();
+        lying.readings = Readings { orders: lying.put, shadow, probe };
+    }
+
     fn lock(&self) -> MutexGuard<'_, Lying> {
         // Nothing under this lock leaves the desk half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -330,3 +330,6 @@ impl<T: Trial> Runner<T> {
         Part::ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,7 +106,7 @@ impl Orders {
         self.lock().commands.pop_front()
     }
 
-    fn give(&self, command: Command) -> Result<(), String> {
+    pub(super) fn give(&self, command: Command) -> Result<(), String> {
         let mut shared = self.lock();
         if shared.commands.len() >= COMMANDS {
             return Err("the daemon is busy, try again".to_owned());

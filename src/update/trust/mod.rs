@@ -17,6 +17,6 @@ pub use offer::{Clock, Examined, Installed, Offer, Seen, Trust};
 pub use verify::verify;
 
 #[cfg(test)]
-pub(in crate::update) mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;

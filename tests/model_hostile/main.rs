@@ -18,6 +18,7 @@ mod inside;
 #[path = "../model_support/mod.rs"]
 mod model_support;
 mod outside;
+mod selftest;
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,8 +35,8 @@ use prost::Message as _;
 /// Longest that any file may keep the loader busy.
 const LIMIT: Duration = Duration::from_secs(5);
 
-#[test]
-fn every_hostile_file_is_refused_with_its_own_reason() {
+/// All files that were made by hand.
+fn hand_made() -> Vec<Case> {
     let groups = [
         outside::encoding_cases(),
         outside::metadata_cases(),
@@ -47,7 +48,12 @@ fn every_hostile_file_is_refused_with_its_own_reason() {
         beyond::tree_cases(),
         beyond::pattern_cases(),
     ];
-    let cases: Vec<Case> = groups.into_iter().flatten().collect();
+    groups.into_iter().flatten().collect()
+}
+
+#[test]
+fn every_hostile_file_is_refused_with_its_own_reason() {
+    let cases = hand_made();
     assert!(cases.len() >= 170, "{}", cases.len());
     for (name, model) in every_kind() {
         let outcome = OnnxScorer::from_bytes(&model.encode_to_vec());
@@ -136,35 +142,45 @@ fn load_and_score(bytes: &[u8], what: &str) -> bool {
     accepted.unwrap_or_else(|_| panic!("{what}: panicked"))
 }
 
-#[test]
-fn mutated_octets_neither_panic_nor_hang() {
-    let wholes = every_kind().map(|(_, model)| model.encode_to_vec());
+/// Numbers below a bound, by xorshift64: repeatable, so that a failure can be found again by its round.
+fn random() -> impl FnMut(usize) -> usize {
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
-    let mut next = move |below: usize| {
-        // xorshift64: repeatable, so that a failure can be found again by its round.
+    move |below: usize| {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         usize::try_from(state % u64::try_from(below).unwrap()).unwrap()
-    };
-    let (mut accepted, mut refused) = (0u32, 0u32);
-    for round in 0..4200 {
-        let mut bytes = wholes[round % wholes.len()].clone();
-        for _ in 0..=next(3) {
-            let at = next(bytes.len());
-            match next(5) {
-                0 | 1 => bytes[at] ^= 1 << next(8),
-                2 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][next(5)],
-                3 => {
-                    bytes.remove(at);
-                }
-                _ => {
-                    let from = next(bytes.len());
-                    let piece = bytes[from..bytes.len().min(from + 1 + next(16))].to_vec();
-                    bytes.splice(at..at, piece);
-                }
+    }
+}
+
+/// A file with a few octets changed, left out or repeated.
+fn mutated(whole: &[u8], next: &mut impl FnMut(usize) -> usize) -> Vec<u8> {
+    let mut bytes = whole.to_vec();
+    for _ in 0..=next(3) {
+        let at = next(bytes.len());
+        match next(5) {
+            0 | 1 => bytes[at] ^= 1 << next(8),
+            2 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][next(5)],
+            3 => {
+                bytes.remove(at);
+            }
+            _ => {
+                let from = next(bytes.len());
+                let piece = bytes[from..bytes.len().min(from + 1 + next(16))].to_vec();
+                bytes.splice(at..at, piece);
             }
         }
+    }
+    bytes
+}
+
+#[test]
+fn mutated_octets_neither_panic_nor_hang() {
+    let wholes = every_kind().map(|(_, model)| model.encode_to_vec());
+    let mut next = random();
+    let (mut accepted, mut refused) = (0u32, 0u32);
+    for round in 0..4200 {
+        let bytes = mutated(&wholes[round % wholes.len()], &mut next);
         if load_and_score(&bytes, &format!("round {round}")) {
             accepted += 1;
         } else {

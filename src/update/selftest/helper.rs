@@ -47,7 +47,7 @@ pub fn run(mut socket: UnixStream, folder: &Path, limits: Limits) -> io::Result<
 /// that the daemon has would forbid its one duty.
 fn lock_in(folder: &Path) {
     let program = ["/proc/self/exe", "/lib", "/lib64", "/usr/lib", "/etc/ld.so.cache"].map(PathBuf::from);
-    let mut read = vec![folder.to_owned(), "/dev/null".into(), "/proc/self".into()];
+    let mut read = vec![folder.to_owned(), "/dev/null".into(), "/proc".into()];
     read.extend(program.clone());
     let reach = Reach { read, write: Vec::new(), run: program.to_vec() };
     if let Err(error) = sandbox::enter_files(&reach) {

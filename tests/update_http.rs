@@ -11,10 +11,8 @@
 )]
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::io::Write as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use picket::update::digest::Digest;
@@ -22,79 +20,13 @@ use picket::update::document::Get;
 use picket::update::http::{self, Client};
 use picket::update::mailbox::{Fetch, Inbound, Mailbox};
 use picket::update::reason::Reason;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 #[path = "support/authority.rs"]
 mod authority;
 use authority::Authority;
-
-type Connection = StreamOwned<ServerConnection, std::net::TcpStream>;
-/// Answers a request: its path, and the range that it asks for.
-type Answer = dyn Fn(&mut Connection, &str, Option<(usize, usize)>) + Send + Sync;
-
-/// A server of HTTPS on a port of its own, until the process ends.
-struct Server {
-    port: u16,
-    /// Paths and ranges that were asked for.
-    asked: Arc<Mutex<Vec<(String, Option<(usize, usize)>)>>>,
-}
-
-impl Server {
-    fn start(certificate: &(std::path::PathBuf, std::path::PathBuf), answer: Box<Answer>) -> Self {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![CertificateDer::from_pem_file(&certificate.0).unwrap()],
-                PrivateKeyDer::from_pem_file(&certificate.1).unwrap(),
-            )
-            .unwrap();
-        let config = Arc::new(config);
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = Self { port: listener.local_addr().unwrap().port(), asked: Arc::default() };
-        let asked = Arc::clone(&server.asked);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-                let mut stream = StreamOwned::new(connection, stream.unwrap());
-                while let Some((path, range)) = request(&mut stream) {
-                    asked.lock().unwrap().push((path.clone(), range));
-                    answer(&mut stream, &path, range);
-                    if stream.flush().is_err() {
-                        break;
-                    }
-                }
-            }
-        });
-        server
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("https://localhost:{}{path}", self.port)
-    }
-}
-
-/// Reads the head of a request; none when the client has gone.
-fn request(stream: &mut Connection) -> Option<(String, Option<(usize, usize)>)> {
-    let mut head = Vec::new();
-    let mut octet = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut octet).ok()?;
-        head.push(octet[0]);
-    }
-    let head = String::from_utf8(head).unwrap().to_lowercase();
-    assert!(!head.contains("authorization") && !head.contains("cookie"), "{head}");
-    let path = head.split(' ').nth(1)?.to_owned();
-    let range = head.lines().find_map(|line| line.strip_prefix("range: bytes=")).map(|range| {
-        let (from, to) = range.split_once('-').unwrap();
-        (from.parse().unwrap(), to.parse().unwrap())
-    });
-    Some((path, range))
-}
+#[path = "support/https.rs"]
+mod https;
+use https::{Connection, Server};
 
 const BLOCK: usize = 4096;
 
@@ -112,20 +44,6 @@ fn fetch(urls: Vec<String>, blocks: &[u32]) -> Fetch {
         blocks: blocks.to_vec(),
     };
     Fetch { get, urls, length: model().len() as u64 }
-}
-
-fn part(stream: &mut Connection, from: usize, to: usize, of: usize, content: &[u8]) {
-    let head = format!(
-        "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {from}-{to}/{of}\r\nContent-Length: {}\r\n\r\n",
-        content.len()
-    );
-    // The client may have had enough.
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(content));
-}
-
-fn honest(stream: &mut Connection, range: Option<(usize, usize)>) {
-    let (from, to) = range.unwrap();
-    part(stream, from, to, model().len(), &model()[from..=to]);
 }
 
 fn plain(stream: &mut Connection, status: &str, headers: &str, body: &[u8]) {
@@ -147,11 +65,11 @@ fn answer(stream: &mut Connection, path: &str, range: Option<(usize, usize)>) {
     let whole = model();
     let (from, to) = range.unwrap_or_default();
     match path {
-        "/m" => honest(stream, range),
+        "/m" => https::honest(stream, &whole, range),
         "/no-ranges" => plain(stream, "200 OK", "", &whole),
-        "/other-part" => part(stream, from + 1, to + 1, whole.len(), &whole[from + 1..]),
-        "/other-file" => part(stream, from, to, whole.len() + 1, &whole[from..=to]),
-        "/too-little" => part(stream, from, to, whole.len(), &whole[from..from + 10]),
+        "/other-part" => https::part(stream, from + 1, to + 1, whole.len(), &whole[from + 1..]),
+        "/other-file" => https::part(stream, from, to, whole.len() + 1, &whole[from..=to]),
+        "/too-little" => https::part(stream, from, to, whole.len(), &whole[from..from + 10]),
         "/short-file" => plain(stream, "200 OK", "", &whole[..from / 2]),
         "/gone" => plain(stream, "404 Not Found", "", b"no such file"),
         "/moved" => plain(stream, "302 Found", "Location: /m\r\n", b""),

@@ -3,6 +3,7 @@
 //! The order matters: capture handles, model and secrets are opened with the rights the process was started
 //! with; then the rights go; then come the store, the threads and the status socket.
 
+mod fetcher;
 mod metric;
 mod pipeline;
 mod publisher;
@@ -27,6 +28,7 @@ use crate::privileges::{self, Account, Keep};
 use crate::publish::delivery::{Delivery, DeliveryError};
 use crate::publish::payload::Identity;
 use crate::publish::status::{Board, Condition, Part};
+use crate::publish::update::Remote;
 use crate::sandbox::{self, Reach};
 use crate::settings;
 use crate::store::socket::Server;
@@ -34,6 +36,7 @@ use crate::store::{Store, StoreConfig, StoreError};
 use crate::time::Timestamp;
 use crate::update::mailbox::Mailbox;
 use crate::update::selftest::Tester;
+use fetcher::Fetcher;
 use pipeline::{OwnClients, Pipeline};
 use sessions::Sessions;
 
@@ -55,7 +58,9 @@ pub fn run(config: &Config) -> Result<(), ExitError> {
     let source = open_capture(config)?;
     let (models, factory, model_health) = load_models(config)?;
     let mailbox = config.update().enabled.then(Mailbox::new);
-    let publisher = publisher::of(config.publish())?;
+    let remote = mailbox.clone().map(|mailbox| Remote { mailbox, channel: config.update().channel.clone() });
+    let publisher = publisher::of(config.publish(), remote)?;
+    let fetcher = Fetcher::of(config.update())?;
     for advice in advice(config, None).iter().filter(|advice| !advice.key.starts_with("model.")) {
         log::warn!("{advice}");
     }
@@ -83,6 +88,9 @@ pub fn run(config: &Config) -> Result<(), ExitError> {
     let updates = tester
         .zip(mailbox)
         .and_then(|(tester, mailbox)| update::start(config, tester, mailbox, taken, &board));
+    if let Some(updates) = &updates {
+        fetcher.start(updates.mailbox.clone())?;
+    }
     let answers = update::Answering {
         delivery: handle.clone(),
         update: updates.as_ref().map(|updates| (updates.orders.clone(), updates.mailbox.clone())),

@@ -3,9 +3,10 @@
 use crate::config::Publish;
 use crate::error::{ExitError, sysexits};
 use crate::publish::config::{Credentials, PublishError, PublisherConfig, TlsFiles};
+use crate::publish::update::Remote;
 
-/// The publisher's configuration, or `None` when nothing is to be published.
-pub(super) fn of(publish: &Publish) -> Result<Option<PublisherConfig>, ExitError> {
+/// The publisher's configuration, or `None` when nothing is to be published. With `update` models are updated over the broker.
+pub(super) fn of(publish: &Publish, update: Option<Remote>) -> Result<Option<PublisherConfig>, ExitError> {
     let Some(broker) = &publish.broker else { return Ok(None) };
     let credentials = match (&publish.user, &publish.password_file) {
         (Some(user), Some(file)) => {
@@ -29,6 +30,7 @@ pub(super) fn of(publish: &Publish) -> Result<Option<PublisherConfig>, ExitError
         credentials,
         tls,
         keep_alive: publish.keep_alive,
+        update,
         home_assistant: publish.home_assistant.clone(),
         ..PublisherConfig::new(broker.clone())
     }))

@@ -41,6 +41,21 @@ cross-gate: deps ## Compare dist/TARGET/picket under emulation with the program 
 cross-all: deps ## Build and compare every target of tier A (TIER=B: of tier B too), and print a table
 	@cross/all.sh
 
+.PHONY: packages
+packages: ## Make .deb, .ipk and .apk of every program in dist/TARGET/picket, in dist/
+	@scripts/install-deps.sh --packages
+	@scripts/packages.sh
+
+.PHONY: packages-test
+packages-test: ## Check the packages' writers, the packages in dist/, the LuCI app, and an installation in a fresh Debian (root)
+	@scripts/install-deps.sh --packages
+	@packaging/tests/run.sh
+
+.PHONY: release
+release: ## Make everything of a release: make release VERSION=0.2.0 (see docs/release.md)
+	@scripts/install-deps.sh --packages
+	@scripts/release.sh $(VERSION)
+
 .PHONY: size
 size: ## Print what the programs in dist/ consist of; fails where one is over its budget
 	@cross/size-report

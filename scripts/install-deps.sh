@@ -2,8 +2,8 @@
 # Installs the Debian packages that building, tests and demo need, if they are missing. Does nothing, and
 # needs no rights, when all are there. As root directly, else through sudo.
 #
-# With --model also what training needs. With --lab also the client library for Python that some devices of the
-# laboratory use, in lab-data/venv; without network or Python the laboratory goes on without it, and says so.
+# With --model also what training needs. With --packages also what making and testing packages needs; cargo-deb goes to
+# target/tools. With --lab also the client library for Python that some devices of the laboratory use, in lab-data/venv; without network or Python the laboratory goes on without it, and says so.
 set -eu
 
 # The package of each thing that is needed. A thing is a program in the path or a file.
@@ -26,7 +26,14 @@ need mosquitto-clients mosquitto_sub
 need tcpdump tcpdump
 need iproute2 ip
 need python3 python3
-if [ -n "${1-}" ] && ! python3 -c 'import ensurepip' 2>/dev/null; then
+if [ "${1-}" = --packages ]; then
+    need binutils readelf
+    need debootstrap debootstrap
+    need file file
+    need lintian lintian
+    need nodejs node
+    need systemd systemd-analyze
+elif [ -n "${1-}" ] && ! python3 -c 'import ensurepip' 2>/dev/null; then
     missing+=(python3-venv)
 fi
 
@@ -47,10 +54,22 @@ client_stacks() {
     fi
 }
 
+# The maker of Debian packages, of one version so that it makes the same bytes everywhere.
+cargo_deb() {
+    local tools
+    tools=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)/target/tools
+    [ -x "$tools/bin/cargo-deb" ] || cargo install --quiet --locked --root "$tools" --version 3.8.0 cargo-deb
+}
+
+more() {
+    case "${1-}" in
+        --lab) client_stacks ;;
+        --packages) cargo_deb ;;
+    esac
+}
+
 if [ "${#missing[@]}" -eq 0 ]; then
-    if [ "${1-}" = --lab ]; then
-        client_stacks
-    fi
+    more "$@"
     exit 0
 fi
 if ! command -v apt-get >/dev/null; then
@@ -81,6 +100,4 @@ case " ${missing[*]} " in
         fi
         ;;
 esac
-if [ "${1-}" = --lab ]; then
-    client_stacks
-fi
+more "$@"

@@ -66,7 +66,7 @@ pub enum Command {
     /// Check the configuration and show what is in force
     Check(ConfigFile),
     /// Show how the running daemon is
-    Status(ConfigFile),
+    Status(Status),
     /// Say what this machine can and cannot see, and what is wrong with it
     Doctor(doctor::Doctor),
 }
@@ -77,6 +77,27 @@ pub struct ConfigFile {
     /// Configuration file [default: /etc/picket/picket.toml if it exists]
     #[arg(short, long = "config", value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// `picket status`
+#[derive(Args, Debug)]
+pub struct Status {
+    /// How it is printed
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = TextOrJson::Text)]
+    pub output: TextOrJson,
+
+    /// Configuration file.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// How a report is printed.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TextOrJson {
+    /// For reading
+    Text,
+    /// One JSON document
+    Json,
 }
 
 /// `picket run`

@@ -2,7 +2,8 @@
 
 use std::io::Write as _;
 
-use super::args::doctor::{Doctor, DoctorFormat};
+use super::args::TextOrJson;
+use super::args::doctor::Doctor;
 use super::configuration;
 use crate::config::Overrides;
 use crate::doctor::finding::Severity;
@@ -17,8 +18,8 @@ pub(super) fn run(args: &Doctor) -> Result<(), ExitError> {
     let scope = gather::Scope { sample: args.sample, broker: !args.offline };
     let report = examine(&gather::gather(&config, args.config.config.as_deref(), scope));
     let text = match args.output {
-        DoctorFormat::Text => report.to_string(),
-        DoctorFormat::Json => report.json(),
+        TextOrJson::Text => report.to_string(),
+        TextOrJson::Json => report.json(),
     };
     // A closed stdout means that nobody reads.
     let _ = std::io::stdout().write_all(text.as_bytes());

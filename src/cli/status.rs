@@ -2,15 +2,15 @@
 
 use std::io::Write as _;
 
-use super::args::ConfigFile;
+use super::args::{Status, TextOrJson};
 use super::configuration;
 use crate::config::Overrides;
 use crate::error::{ExitError, plain, sysexits};
 use crate::escape::escape;
 use crate::store::socket;
 
-pub(super) fn run(args: &ConfigFile) -> Result<(), ExitError> {
-    let config = configuration(args, &Overrides::default())?;
+pub(super) fn run(args: &Status) -> Result<(), ExitError> {
+    let config = configuration(&args.config, &Overrides::default())?;
     let Some(path) = config.status_socket() else {
         return Err(ExitError::new(
             sysexits::CONFIG,
@@ -26,8 +26,12 @@ pub(super) fn run(args: &ConfigFile) -> Result<(), ExitError> {
     let document: serde_json::Value = serde_json::from_str(&line).map_err(|error| {
         ExitError::new(sysexits::DATAERR, format!("status: {}: not a status: {error}", path.display()))
     })?;
+    let text = match args.output {
+        TextOrJson::Text => describe(&document),
+        TextOrJson::Json => format!("{line}\n"),
+    };
     // A closed stdout means that nobody reads.
-    let _ = std::io::stdout().write_all(describe(&document).as_bytes());
+    let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! `picket doctor`
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::ConfigFile;
+use super::{ConfigFile, TextOrJson};
 
 /// `picket doctor`
 #[derive(Args, Debug)]
@@ -26,19 +26,10 @@ pub struct Doctor {
     pub offline: bool,
 
     /// How it is printed
-    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = DoctorFormat::Text)]
-    pub output: DoctorFormat,
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = TextOrJson::Text)]
+    pub output: TextOrJson,
 
     /// Configuration file.
     #[command(flatten)]
     pub config: ConfigFile,
-}
-
-/// How `doctor` prints.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum DoctorFormat {
-    /// For reading
-    Text,
-    /// One JSON document
-    Json,
 }

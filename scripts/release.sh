@@ -45,5 +45,6 @@ done
 # The source as committed, Cargo.lock with it: what the feed package is built from.
 git archive --format=tar --prefix="picket-$version/" HEAD | xz -T1 -9 >"$out/picket-$version.tar.xz"
 printf '# Picket %s\n%s\n' "$version" "$notes" >"$out/release-notes.md"
-(cd "$out" && find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)
+sums=$(cd "$out" && find . -type f -printf '%P\n' | LC_ALL=C sort | xargs sha256sum)
+echo "$sums" >"$out/SHA256SUMS"
 echo "release: $(wc -l <"$out/SHA256SUMS") files in $out"

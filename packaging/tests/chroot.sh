@@ -10,6 +10,8 @@ mirror=${MIRROR:-http://deb.debian.org/debian}
 [ "$(id -u)" = 0 ] || { echo "chroot: skipped, needs root"; exit 0; }
 
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/picket-chroot.XXXXXX")
+# The service is nobody special, and has to find its way in.
+chmod 755 "$root"
 clean_up() {
     trap - EXIT
     [ -z "${daemon-}" ] || kill "$daemon" 2>/dev/null || true

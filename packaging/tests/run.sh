@@ -8,6 +8,12 @@ packaging/openwrt/tests/run.sh
 packaging/openwrt/luci-app-picket/tests/run.sh
 systemd-analyze security --offline=true --threshold=18 --no-pager packaging/systemd/picket.service >/dev/null
 
+# A release that nobody has prepared is refused, with a reason for each place.
+if said=$(CHECK=1 scripts/release.sh 99.0.0 2>&1) || [ "$(grep -c 'Cargo.toml\|Makefile\|changelog\|CHANGELOG' <<<"$said")" != 5 ]; then
+    echo "FAILED: release.sh 99.0.0 says: $said" >&2
+    exit 1
+fi
+
 # The packages of all programs in dist/, twice: the same bytes.
 again=$(mktemp -d)
 trap 'rm -rf "$again"' EXIT

@@ -11,6 +11,7 @@ failed=0 passed=0
 
 # run VERDICT FUNCTION: the script's FUNCTION under dash with the configuration in $work, where `picket check` has this verdict.
 run() {
+    # shellcheck disable=SC2016 # for the stand-in to expand
     printf '#!/bin/sh\necho picket "$@" >>"$CALLS"\nexit %s\n' "$1" >"$work/bin/picket"
     chmod +x "$work/bin/picket"
     : >"$work/calls"

@@ -79,7 +79,7 @@ pub fn missing(name: &str, error: io::Error) -> LabError {
         return LabError::Io { what: name.into(), source: error };
     }
     let package = match name.rsplit('/').next().unwrap_or(name) {
-        "ip" | "tc" => "iproute2",
+        "ip" => "iproute2",
         "mosquitto_passwd" => "mosquitto",
         "mosquitto_pub" | "mosquitto_sub" => "mosquitto-clients",
         "setpriv" => "util-linux",

@@ -16,9 +16,9 @@ use crate::credentials::Credentials;
 use crate::episode::Summary;
 use crate::error::LabError;
 use crate::random::Random;
-use crate::sandbox::Host;
+use crate::sandbox::{Host, relay};
 use crate::scenario::run::{self, Ground};
-use crate::scenario::spec::Scenario;
+use crate::scenario::spec::{Link, Scenario};
 use crate::sim;
 use crate::stop::Stop;
 use crate::target::Target;
@@ -59,6 +59,18 @@ enum Command {
     Corpus(CorpusCommand),
     /// Write a capture of a day or more of benign traffic, by a virtual clock: in seconds, without root
     Simulate(Simulate),
+    /// Make the links of a sandbox worse
+    #[command(hide = true)]
+    Relay {
+        /// Delay in milliseconds
+        delay_ms: f64,
+        /// Spread of the delay in milliseconds
+        jitter_ms: f64,
+        /// Packets lost, in percent
+        loss: f64,
+        /// Packets that overtake others, in percent
+        reorder: f64,
+    },
     /// Do one host's part of a scenario
     #[command(hide = true)]
     Worker {
@@ -244,6 +256,10 @@ impl Cli {
                 corpus::run::run(corpus.split, corpus.seed, corpus.jobs, corpus.limit, &corpus.out, &stop)
             }
             Command::Simulate(simulate) => simulate.run(),
+            Command::Relay { delay_ms, jitter_ms, loss, reorder } => {
+                let link = Link { delay_ms, jitter_ms, loss, reorder };
+                relay::run(&link, 1, &stop).map_err(LabError::io("relay"))
+            }
             Command::Worker { plan, summary } => Work::read(&plan)?.run(&stop)?.write(Some(&summary)),
         }
     }

@@ -15,6 +15,15 @@ use crate::mqtt::session::{ConnectError, Dial, Session};
 use crate::stop::Stop;
 use crate::target::Target;
 
+/// Time for the broker's answers before a device looks again.
+const SETTLE: Duration = Duration::from_millis(60);
+
+/// The same where more is to be sent.
+const BREATH: Duration = Duration::from_millis(5);
+
+/// Longest time that a device that leaves waits for them.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// What a device did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Tally {
@@ -86,7 +95,7 @@ fn session(
     session.answer_after(Duration::from_millis(device.answer_ms.into()));
     tally.sessions += 1;
     for message in &hello.messages {
-        publish(&mut session, &mut speech, message, tally)?;
+        publish(&mut session, &mut speech, message, stop, tally)?;
     }
     subscribe(&mut session, &speech, &hello.filters)?;
     let mut due = Instant::now();
@@ -97,7 +106,7 @@ fn session(
             if session.pump(due, stop)?.is_some() {
                 tally.received += 1;
                 if let Some(answer) = behaviour.answer() {
-                    publish(&mut session, &mut speech, &answer, tally)?;
+                    publish(&mut session, &mut speech, &answer, stop, tally)?;
                 }
             }
         }
@@ -107,15 +116,20 @@ fn session(
         }
         subscribe(&mut session, &speech, &action.filters)?;
         for message in &action.messages {
-            publish(&mut session, &mut speech, message, tally)?;
+            publish(&mut session, &mut speech, message, stop, tally)?;
         }
         match action.then {
             Then::Stay => {}
             Then::Leave(pause) => {
                 // Time for the handshakes of what was just published.
-                let settle = Instant::now() + Duration::from_millis(60);
-                while session.pump(settle, stop)?.is_some() {
-                    tally.received += 1;
+                let late = Instant::now() + PATIENCE;
+                loop {
+                    while session.pump(Instant::now() + SETTLE, stop)?.is_some() {
+                        tally.received += 1;
+                    }
+                    if session.is_settled() || stop.is_set() || Instant::now() >= late {
+                        break;
+                    }
                 }
                 session.leave();
                 return Ok(pause);
@@ -139,12 +153,24 @@ fn publish(
     session: &mut Session,
     speech: &mut Speech,
     message: &Message,
+    stop: &Stop,
     tally: &mut Tally,
 ) -> io::Result<()> {
     let id = if speech.qos() > 0 { session.packet_id() } else { 0 };
+    while speech.qos() > 0 && session.room() == 0 {
+        if stop.is_set() {
+            return Ok(());
+        }
+        if session.pump(Instant::now() + BREATH, stop)?.is_some() {
+            tally.received += 1;
+        }
+    }
     let mut bytes = Vec::new();
     speech.publish(message, id, &mut bytes);
     session.send(&bytes)?;
+    if speech.qos() > 0 {
+        session.expect_answer();
+    }
     tally.published += 1;
     Ok(())
 }

@@ -58,7 +58,9 @@ fn devices(split: Split, calm: bool, auth: bool, random: &mut Random) -> Vec<Gro
         };
         if possible && random.chance(likely) {
             let count = if profile.is_heavy() { 1 } else { random.between((1, most)) };
-            let together = count > 1 && random.chance(0.3);
+            // After a password was changed at the broker all devices of a household have the old one.
+            let share = if profile == Profile::Misconfigured { 0.6 } else { 0.3 };
+            let together = count > 1 && random.chance(share);
             groups.push(Group { profile, count: u16::try_from(count).expect("a few"), together });
         }
     }

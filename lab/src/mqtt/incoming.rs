@@ -11,7 +11,12 @@ const LONGEST: usize = 4 << 20;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Incoming {
     /// CONNACK with its return or reason code; 0 is welcome.
-    Connack(u8),
+    Connack {
+        /// The code.
+        code: u8,
+        /// Receive Maximum (3.2.2.3.3), if version 5 names one.
+        receive_maximum: Option<u16>,
+    },
     /// PUBLISH.
     Publish {
         /// Topic name.
@@ -80,7 +85,14 @@ fn frame(bytes: &[u8]) -> io::Result<Option<(usize, usize)>> {
 
 fn decode(first: u8, body: &[u8], version: Version) -> io::Result<Incoming> {
     Ok(match first >> 4 {
-        2 => Incoming::Connack(*body.get(1).ok_or_else(|| bad("short CONNACK"))?),
+        2 => Incoming::Connack {
+            code: *body.get(1).ok_or_else(|| bad("short CONNACK"))?,
+            receive_maximum: if version == Version::V5 {
+                receive_maximum(body.get(3..).unwrap_or_default())
+            } else {
+                None
+            },
+        },
         3 => {
             let length = usize::from(u16_at(body, 0)?);
             let topic = body.get(2..2 + length).ok_or_else(|| bad("short PUBLISH"))?;
@@ -102,6 +114,26 @@ fn decode(first: u8, body: &[u8], version: Version) -> io::Result<Incoming> {
         6 => Incoming::Pubrel(u16_at(body, 0)?),
         _ => Incoming::Other(first),
     })
+}
+
+/// Receive Maximum among the properties of a CONNACK. Any other way than to walk over all of them could find it in a text.
+fn receive_maximum(mut properties: &[u8]) -> Option<u16> {
+    while let Some((id, rest)) = properties.split_first() {
+        let length = match id {
+            0x21 => return u16_at(rest, 0).ok(),
+            0x24 | 0x25 | 0x28 | 0x29 | 0x2A => 1,
+            0x13 | 0x22 => 2,
+            0x11 | 0x27 => 4,
+            0x26 => {
+                let name = 2 + usize::from(u16_at(rest, 0).ok()?);
+                name + 2 + usize::from(u16_at(rest, name).ok()?)
+            }
+            // All others of a CONNACK are texts or octets with their length.
+            _ => 2 + usize::from(u16_at(rest, 0).ok()?),
+        };
+        properties = rest.get(length..)?;
+    }
+    None
 }
 
 fn u16_at(body: &[u8], at: usize) -> io::Result<u16> {
@@ -134,7 +166,12 @@ mod tests {
             let publish = Incoming::Publish { topic: "a/b".into(), qos: 1, id: 9 };
             assert_eq!(
                 seen,
-                [Incoming::Connack(5), publish, Incoming::Pubrec(7), Incoming::Other(0xD0)],
+                [
+                    Incoming::Connack { code: 5, receive_maximum: None },
+                    publish,
+                    Incoming::Pubrec(7),
+                    Incoming::Other(0xD0)
+                ],
                 "cut {cut}"
             );
         }
@@ -154,6 +191,14 @@ mod tests {
         assert_eq!(inbox.next(Version::V5).unwrap(), Some(Incoming::Suback(vec![1, 0x87])));
         assert_eq!(inbox.next(Version::V5).unwrap(), Some(Incoming::Puback(0x87)));
         assert_eq!(inbox.next(Version::V311).unwrap(), Some(Incoming::Suback(vec![0x80])));
+    }
+
+    #[test]
+    fn the_receive_maximum_of_a_broker_is_found_behind_other_properties() {
+        let mut inbox = Inbox::default();
+        inbox.push(b"\x20\x0e\x00\x00\x0b\x12\x00\x02!!\x22\x00\x0a\x21\x00\x14");
+        let welcome = Incoming::Connack { code: 0, receive_maximum: Some(20) };
+        assert_eq!(inbox.next(Version::V5).unwrap(), Some(welcome));
     }
 
     #[test]

@@ -16,6 +16,10 @@ use crate::target::Target;
 /// Longest wait for a TCP connection or a CONNACK.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Messages of quality of service 1 and 2 that a client has under way at the most, as paho and mosquitto's own clients do. A
+/// broker of version 5 may ask for fewer (4.9).
+pub const IN_FLIGHT: u16 = 20;
+
 /// Longest single read, so that a stop is noticed.
 const READ_SLICE: Duration = Duration::from_millis(200);
 
@@ -83,6 +87,10 @@ pub struct Session {
     last_sent: Instant,
     /// Time that each answer of a handshake takes.
     answer_time: Duration,
+    /// Messages with a handshake that is not over.
+    in_flight: u16,
+    /// How many of them the broker takes.
+    window: u16,
 }
 
 impl Session {
@@ -127,11 +135,16 @@ impl Session {
             keep_alive: Duration::from_secs(u64::from(keep_alive)),
             last_sent: Instant::now(),
             answer_time: Duration::ZERO,
+            in_flight: 0,
+            window: IN_FLIGHT,
         };
         session.send_cut(connect, cut)?;
         match session.receive(Instant::now() + PATIENCE)? {
-            Some(Incoming::Connack(0)) => Ok(session),
-            Some(Incoming::Connack(code)) => Err(ConnectError::Refused(code)),
+            Some(Incoming::Connack { code: 0, receive_maximum }) => {
+                session.window = IN_FLIGHT.min(receive_maximum.unwrap_or(u16::MAX));
+                Ok(session)
+            }
+            Some(Incoming::Connack { code, .. }) => Err(ConnectError::Refused(code)),
             Some(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "first packet is not CONNACK").into()),
             None => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
         }
@@ -189,6 +202,23 @@ impl Session {
         self.send(&packet::subscribe(self.version, id, filters))
     }
 
+    /// Notes that a message with a handshake was sent by [`Session::send`].
+    pub const fn expect_answer(&mut self) {
+        self.in_flight = self.in_flight.saturating_add(1);
+    }
+
+    /// Messages with a handshake that the client may send now. An attack need not ask.
+    #[must_use]
+    pub const fn room(&self) -> u16 {
+        self.window.saturating_sub(self.in_flight)
+    }
+
+    /// Whether a handshake of a message that was sent is still going on.
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        self.in_flight == 0
+    }
+
     /// Reads, answers handshakes and keeps the session alive until `until` or a stop, or until a message has come.
     /// Gives the topic of that message.
     ///
@@ -221,6 +251,10 @@ impl Session {
 
     /// Sends what a packet asks for.
     fn answer(&mut self, packet: &Incoming) -> io::Result<()> {
+        // PUBACK, PUBCOMP, and in version 5 a PUBREC that refuses.
+        if matches!(packet, Incoming::Puback(_) | Incoming::Other(0x50 | 0x70)) {
+            self.in_flight = self.in_flight.saturating_sub(1);
+        }
         if !matches!(packet, Incoming::Publish { qos: 0, .. } | Incoming::Other(_)) {
             thread::sleep(self.answer_time);
         }
@@ -230,7 +264,7 @@ impl Session {
             Incoming::Pubrec(id) => self.send(&packet::acknowledge(packet::PUBREL, id)),
             Incoming::Pubrel(id) => self.send(&packet::acknowledge(packet::PUBCOMP, id)),
             Incoming::Publish { .. }
-            | Incoming::Connack(_)
+            | Incoming::Connack { .. }
             | Incoming::Suback(_)
             | Incoming::Puback(_)
             | Incoming::Other(_) => Ok(()),

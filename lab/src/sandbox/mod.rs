@@ -2,6 +2,7 @@
 
 pub mod capture;
 pub mod netns;
+pub mod relay;
 
 use std::ffi::OsStr;
 use std::process::Command;

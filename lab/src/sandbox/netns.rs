@@ -12,8 +12,10 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::Host;
-use crate::child;
+use nix::sys::signal::Signal;
+
+use super::{Host, relay};
+use crate::child::{self, Guarded};
 use crate::error::LabError;
 use crate::scenario::spec::Link;
 use crate::target::{NAMESPACE_DIR, NAMESPACE_PREFIX};
@@ -32,14 +34,13 @@ static SETUP: Mutex<()> = Mutex::new(());
 pub struct Sandbox {
     names: Vec<String>,
     offload: bool,
-    link: Option<Link>,
-    /// Why netem was asked for and is not there.
-    no_netem: Option<String>,
+    /// The namespace through which all cables pass, and what makes them worse.
+    cables: Option<(String, Guarded)>,
 }
 
 impl Sandbox {
     /// Makes the bridge with the gateway's address. Without `offload` no host sends segments larger than its MTU;
-    /// with a `link` every host has one like that.
+    /// with a `link` every host has one like that, and none sends such segments either.
     ///
     /// # Errors
     /// [`LabError::NeedsRoot`], or what `ip` said.
@@ -49,7 +50,8 @@ impl Sandbox {
         }
         let _setup = SETUP.lock().unwrap_or_else(PoisonError::into_inner);
         sweep();
-        let mut sandbox = Self { names: Vec::new(), offload, link, no_netem: None };
+        let offload = offload && link.is_none();
+        let mut sandbox = Self { names: Vec::new(), offload, cables: None };
         let name = sandbox.add_namespace()?;
         batch(
             &name,
@@ -57,6 +59,13 @@ impl Sandbox {
                 "link set lo up\nlink add {BRIDGE} type bridge\naddr add {gateway}/24 dev {BRIDGE}\nlink set {BRIDGE} up\n"
             ),
         )?;
+        if let Some(link) = link {
+            let name = sandbox.add_namespace()?;
+            let program = std::env::current_exe().map_err(LabError::io("picket-lab"))?;
+            let mut command = Host::Namespace(name.clone()).command(program);
+            command.arg("relay").args(link.numbers().map(|number| number.to_string()));
+            sandbox.cables = Some((name, Guarded::start(command, Signal::SIGTERM)?));
+        }
         Ok(sandbox)
     }
 
@@ -75,37 +84,36 @@ impl Sandbox {
         let port = format!("v{}", self.names.len());
         let name = self.add_namespace()?;
         let segments = if self.offload { "" } else { " gso_max_segs 1" };
-        batch(
-            &self.names[0],
-            &format!(
-                "link add {port} type veth peer name eth0 netns {name}\nlink set {port} master {BRIDGE}{segments} up\n"
-            ),
-        )?;
+        let bridge = &self.names[0];
+        let (peer, beyond) = match &self.cables {
+            None => ("eth0".to_owned(), &name),
+            Some((cables, _)) => (format!("{}{port}", relay::ENDS[1]), cables),
+        };
+        let to_bridge = format!(
+            "link add {port} type veth peer name {peer} netns {beyond}\nlink set {port} master {BRIDGE}{segments} up\n"
+        );
+        batch(bridge, &to_bridge)?;
+        if let Some((cables, _)) = &self.cables {
+            // Ends without an address: nothing is said there but by the hosts.
+            let end = format!("{}{port}", relay::ENDS[0]);
+            let to_host = format!(
+                "link add {end} type veth peer name eth0 netns {name}\nlink set {end} addrgenmode none\nlink set {end} up\n\
+                 link set {peer} addrgenmode none\nlink set {peer} up\n"
+            );
+            batch(cables, &to_host)?;
+        }
         let mut lines = format!("link set lo up\nlink set eth0{segments} up\n");
         for address in addresses {
             writeln!(lines, "addr add {address}/24 dev eth0").expect("writing to a string");
         }
         batch(&name, &lines)?;
-        if let Some(link) = self.link {
-            let bridge = self.names[0].clone();
-            for (namespace, interface) in [(&name, "eth0"), (&bridge, port.as_str())] {
-                if self.no_netem.is_none() {
-                    // Kernels without the module are common: the links are then as good as they are.
-                    self.no_netem = netem(namespace, interface, &link).err().map(|error| error.to_string());
-                }
-            }
-        }
         Ok(Host::Namespace(name))
     }
 
-    /// What the links are like: `real`, `netem`, or why there is no netem.
+    /// What the links are like: `plain`, or `relay` where they are as the scenario asks.
     #[must_use]
-    pub fn links(&self) -> &str {
-        match (&self.no_netem, self.link) {
-            (Some(reason), _) => reason,
-            (None, Some(_)) => "netem",
-            (None, None) => "real",
-        }
+    pub const fn links(&self) -> &'static str {
+        if self.cables.is_some() { "relay" } else { "plain" }
     }
 
     fn add_namespace(&mut self) -> Result<String, LabError> {
@@ -119,6 +127,7 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        self.cables = None;
         let _setup = SETUP.lock().unwrap_or_else(PoisonError::into_inner);
         // Hosts first, the bridge last. What cannot be deleted now is swept up by the next sandbox.
         for name in self.names.iter().rev() {
@@ -158,26 +167,6 @@ fn ip(arguments: &[&str]) -> Result<(), LabError> {
     child::run(command).map(drop)
 }
 
-/// Makes a link worse in the direction that leaves by this interface.
-fn netem(namespace: &str, interface: &str, link: &Link) -> Result<(), LabError> {
-    let mut command = Command::new("tc");
-    command.args(["-n", namespace, "qdisc", "add", "dev", interface, "root", "netem"]);
-    command.args(netem_options(link));
-    child::run(command).map(drop)
-}
-
-/// netem's options. It reorders by sending some packets at once, and so only where the others are late.
-fn netem_options(link: &Link) -> Vec<String> {
-    let mut options = vec!["delay".into(), format!("{}ms", link.delay_ms), format!("{}ms", link.jitter_ms)];
-    if link.loss > 0.0 {
-        options.extend(["loss".into(), format!("{}%", link.loss)]);
-    }
-    if link.reorder > 0.0 && link.delay_ms > 0.0 {
-        options.extend(["reorder".into(), format!("{}%", link.reorder)]);
-    }
-    options
-}
-
 /// Runs lines of `ip` commands inside a namespace.
 fn batch(namespace: &str, lines: &str) -> Result<(), LabError> {
     let mut command = Command::new("ip");
@@ -196,14 +185,6 @@ fn batch(namespace: &str, lines: &str) -> Result<(), LabError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn netem_reorders_only_with_a_delay() {
-        let link = Link { delay_ms: 20.0, jitter_ms: 5.0, loss: 1.5, reorder: 2.0 };
-        assert_eq!(netem_options(&link).join(" "), "delay 20ms 5ms loss 1.5% reorder 2%");
-        let link = Link { delay_ms: 0.0, loss: 0.0, ..link };
-        assert_eq!(netem_options(&link).join(" "), "delay 0ms 5ms");
-    }
 
     #[test]
     fn only_names_of_the_laboratory_have_a_maker() {

@@ -62,7 +62,7 @@ pub struct Manifest {
     pub versions: Vec<String>,
     /// The client stacks that the scenario wants and that may be missing. Where one is, its devices were left out.
     pub stacks: Vec<Stack>,
-    /// Whether the links are those of the scenario: `real`, `netem`, or why there is no netem.
+    /// What the links are like: `plain`, or `relay` where they are as the scenario asks.
     pub links: String,
     /// Packets in `capture.pcap`.
     pub packets: Counts,
@@ -142,7 +142,7 @@ pub fn run(
         broker: plan.broker.to_string(),
         versions: versions()?,
         stacks,
-        links: sandbox.as_ref().map_or("real", Sandbox::links).to_owned(),
+        links: sandbox.as_ref().map_or("plain", Sandbox::links).to_owned(),
         packets,
         scenario: scenario.clone(),
         episodes: Vec::new(),

@@ -57,7 +57,7 @@ const fn default_offload() -> bool {
     true
 }
 
-/// A link by netem, in both directions.
+/// A link, in both directions.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Link {
@@ -69,6 +69,14 @@ pub struct Link {
     pub loss: f64,
     /// Packets that overtake others, in percent. Needs a delay.
     pub reorder: f64,
+}
+
+impl Link {
+    /// Delay, its spread, loss, reordering.
+    #[must_use]
+    pub const fn numbers(&self) -> [f64; 4] {
+        [self.delay_ms, self.jitter_ms, self.loss, self.reorder]
+    }
 }
 
 /// Some devices of one kind.

@@ -1,11 +1,13 @@
 //! The broker: who is there, who wants what, what is retained, and what it says on the wire.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
+use super::Time;
 use crate::benign::behaviour::Message;
 use crate::benign::topics::covers;
 use crate::mqtt::packet::{self, Publish, Version};
+use crate::mqtt::session::IN_FLIGHT;
 
 /// A connection's number.
 pub(super) type Id = u32;
@@ -19,17 +21,29 @@ pub(super) struct Session {
     pub(super) will: Option<Message>,
     /// mosquitto does not send a bridge what came from it.
     pub(super) bridge: bool,
+    /// How long it outlives its connection.
+    pub(super) lasts: Time,
     next_id: u16,
+    /// Messages with a handshake that is not over.
+    in_flight: u16,
+    /// What waits for one to be over: message, quality of service, whether it was retained.
+    waiting: VecDeque<(Rc<Message>, u8, bool)>,
 }
 
 impl Session {
-    pub(super) const fn new(
-        version: Version,
-        client_id: String,
-        will: Option<Message>,
-        bridge: bool,
-    ) -> Self {
-        Self { version, client_id, filters: Vec::new(), will, bridge, next_id: 0 }
+    pub(super) fn new(version: Version, client_id: String, will: Option<Message>, bridge: bool) -> Self {
+        let waiting = VecDeque::new();
+        Self {
+            version,
+            client_id,
+            filters: Vec::new(),
+            will,
+            bridge,
+            lasts: 0,
+            next_id: 0,
+            in_flight: 0,
+            waiting,
+        }
     }
 }
 
@@ -47,8 +61,11 @@ pub(super) struct Broker {
     retained: BTreeMap<String, Rc<Message>>,
 }
 
-/// Largest part of a delivery that goes out at once: mosquitto's own limit of messages in flight, roughly.
+/// Largest part of a delivery that goes out at once.
 const PARCEL: usize = 60_000;
+
+/// mosquitto's `max_queued_messages`: what is beyond is dropped.
+const QUEUED: usize = 1000;
 
 impl Broker {
     /// Who gets a message, and what they get. Adds to what is already there for them.
@@ -67,6 +84,7 @@ impl Broker {
             }
         }
         let mut wanted = false;
+        let message = Rc::new(message.clone());
         for (id, session) in &mut self.sessions {
             if session.bridge && from == Some(*id) {
                 continue;
@@ -74,7 +92,7 @@ impl Broker {
             let granted = session.filters.iter().filter(|(filter, _)| matches(filter, &message.topic));
             if let Some(granted) = granted.map(|(_, qos)| *qos).max() {
                 wanted = true;
-                deliver(session, message, qos.min(granted), false, out.entry(*id).or_default());
+                deliver(session, &message, qos.min(granted), false, out.entry(*id).or_default());
             }
         }
         wanted
@@ -95,6 +113,18 @@ impl Broker {
         parcels
     }
 
+    /// A handshake with a client is over: what it gets of that which waited.
+    pub(super) fn settled(&mut self, id: Id) -> Parcel {
+        let mut parcel = Parcel::default();
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.in_flight = session.in_flight.saturating_sub(1);
+            if let Some((message, qos, retain)) = session.waiting.pop_front() {
+                deliver(session, &message, qos, retain, &mut parcel);
+            }
+        }
+        parcel
+    }
+
     /// The session of this client that is already there, if any.
     pub(super) fn taken_over(&self, client_id: &str) -> Option<Id> {
         self.sessions.iter().find(|(_, session)| session.client_id == client_id).map(|(id, _)| *id)
@@ -108,14 +138,21 @@ impl Broker {
     }
 }
 
-fn deliver(session: &mut Session, message: &Message, qos: u8, retain: bool, parcel: &mut Parcel) {
+fn deliver(session: &mut Session, message: &Rc<Message>, qos: u8, retain: bool, parcel: &mut Parcel) {
+    if qos > 0 && session.in_flight >= IN_FLIGHT {
+        if session.waiting.len() < QUEUED {
+            session.waiting.push_back((Rc::clone(message), qos, retain));
+        }
+        return;
+    }
     let id = if qos > 0 {
+        session.in_flight += 1;
         session.next_id = session.next_id.checked_add(1).unwrap_or(1);
         session.next_id
     } else {
         0
     };
-    let Message { topic, payload, .. } = message;
+    let Message { topic, payload, .. } = message.as_ref();
     Publish { topic, payload, qos, retain, id }.encode_into(session.version, &mut parcel.bytes);
     parcel.messages.push((qos, id));
 }
@@ -175,6 +212,21 @@ mod tests {
         ] {
             assert_eq!(matches(filter, topic), expected, "{filter} {topic}");
         }
+    }
+
+    #[test]
+    fn no_more_than_twenty_messages_are_under_way_and_the_others_follow() {
+        let mut broker = Broker::default();
+        broker.sessions.insert(1, Session::new(Version::V5, "x".into(), None, false));
+        let _ = broker.subscribe(1, "a", 1);
+        let message = Message { topic: "a".into(), payload: b"1".to_vec(), retain: false };
+        let mut out = BTreeMap::new();
+        for _ in 0..25 {
+            broker.publish(None, &message, 1, &mut out);
+        }
+        assert_eq!(out[&1].messages.len(), 20);
+        let later: usize = (0..10).map(|_| broker.settled(1).messages.len()).sum();
+        assert_eq!(later, 5);
     }
 
     #[test]

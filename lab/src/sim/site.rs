@@ -44,7 +44,7 @@ const MIX: [(Profile, (u32, u32)); 31] = [
     (Profile::Backlog, (1, 2)),
     (Profile::Flaky, (1, 3)),
     (Profile::SecondStack, (0, 2)),
-    (Profile::Misconfigured, (1, 1)),
+    (Profile::Misconfigured, (1, 5)),
     (Profile::Paho, (0, 2)),
     (Profile::Script, (1, 2)),
     (Profile::Tasmota, (2, 6)),
@@ -93,8 +93,11 @@ impl Site {
                     way(small, &mut random),
                 );
                 // A household behind a router of its own, or a person with several programs at one desk.
+                // After a password was changed at the broker, all devices of a household have the old one.
+                let follows = places.last().is_some_and(|last| last.device.profile == profile);
+                let share = if profile == Profile::Misconfigured && follows { 0.6 } else { 0.15 };
                 let (host, way) = match shared {
-                    Some(same) if random.chance(0.15) => same,
+                    Some(same) if random.chance(share) => same,
                     _ => fresh,
                 };
                 shared = Some((host, way));

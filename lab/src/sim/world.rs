@@ -1,6 +1,6 @@
 //! What happens, event by event: devices speak, the broker answers, connections begin and end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::mem;
 
@@ -16,6 +16,7 @@ use crate::benign::fleet::DeviceReport;
 use crate::benign::profile::Profile;
 use crate::benign::speech::Speech;
 use crate::mqtt::packet::{self, Version};
+use crate::mqtt::session::IN_FLIGHT;
 use crate::random::Random;
 
 /// What a client said, when it has reached the broker.
@@ -27,7 +28,7 @@ enum Said {
     Pubrec(u16),
     Pubrel(u16),
     Ping,
-    /// PUBACK, PUBCOMP: nothing is to be answered.
+    /// PUBACK, PUBCOMP: a handshake is over.
     Done,
 }
 
@@ -38,6 +39,8 @@ enum Heard {
     Publish(u8, u16),
     Pubrec(u16),
     Pubrel(u16),
+    /// PUBACK, PUBCOMP, a PUBREC that refuses: a handshake is over.
+    Done,
     /// Nothing is to be answered.
     Other,
 }
@@ -51,6 +54,8 @@ enum Event {
     AtBroker(Id, Said),
     AtClient(Id, Vec<Heard>),
     Act(Id, Step),
+    /// A device leaves as soon as its messages are through, and comes back after this time.
+    Leave(Id, Time, u8),
     KeepAlive(Id),
     Acknowledge(Id, Side, u64),
     /// The broker has not heard from a client that is gone.
@@ -75,6 +80,9 @@ struct Client {
     last_sent: Time,
     /// The device is gone, and the broker does not know yet.
     silent: bool,
+    /// Messages with a handshake that is not over, and those that wait for one to be over.
+    in_flight: u16,
+    waiting: VecDeque<Message>,
 }
 
 #[derive(Debug)]
@@ -88,6 +96,8 @@ struct Actor {
 
 /// How long the broker is away when it restarts.
 const RESTART: Time = 3 * SECOND;
+/// Time for the broker's answers before a device that leaves looks again.
+const SETTLE: Time = 60_000;
 /// Time between the broker's own figures.
 const FIGURES: Time = 10 * SECOND;
 
@@ -99,8 +109,8 @@ pub(super) struct World {
     clients: BTreeMap<Id, Client>,
     next: Id,
     broker: Broker,
-    /// Clients that the broker keeps a session for.
-    known: BTreeSet<String>,
+    /// Clients that the broker keeps a session for, and until when if they are gone.
+    known: BTreeMap<String, Time>,
     away_until: Time,
     queue: Queue<Event>,
     random: Random,
@@ -127,7 +137,7 @@ impl World {
             clients: BTreeMap::new(),
             next: 0,
             broker: Broker::default(),
-            known: BTreeSet::new(),
+            known: BTreeMap::new(),
             away_until: 0,
             queue: Queue::new(),
             random,
@@ -210,6 +220,7 @@ impl World {
                 }
             }
             Event::Act(id, step) => self.act(at, id, &step),
+            Event::Leave(id, pause, tries) => self.go(at, id, pause, tries),
             Event::KeepAlive(id) => self.keep_alive(at, id),
             Event::Acknowledge(id, side, upto) => {
                 if let Some(client) = self.clients.get_mut(&id).filter(|client| !client.silent) {
@@ -260,7 +271,16 @@ impl World {
         actor.current = Some(id);
         self.clients.insert(
             id,
-            Client { place: index, connection, speech, next_id: 0, last_sent: ready, silent: false },
+            Client {
+                place: index,
+                connection,
+                speech,
+                next_id: 0,
+                last_sent: ready,
+                silent: false,
+                in_flight: 0,
+                waiting: VecDeque::new(),
+            },
         );
         self.say(ready, id, &bytes, vec![Said::Connect(hello)]);
     }
@@ -307,11 +327,12 @@ impl World {
                         at,
                         id,
                         &broker::received(packet::PUBACK, version, packet_id, reason),
-                        vec![Heard::Other],
+                        vec![Heard::Done],
                     ),
                     _ => {
                         let bytes = broker::received(packet::PUBREC, version, packet_id, reason);
-                        let heard = if reason >= 0x80 { Heard::Other } else { Heard::Pubrec(packet_id) };
+                        let refused = version == Version::V5 && reason >= 0x80;
+                        let heard = if refused { Heard::Done } else { Heard::Pubrec(packet_id) };
                         self.tell(at, id, &bytes, vec![heard]);
                     }
                 }
@@ -339,10 +360,13 @@ impl World {
                 self.tell(at, id, &bytes, vec![Heard::Pubrel(packet_id)]);
             }
             Said::Pubrel(packet_id) => {
-                self.tell(at, id, &packet::acknowledge(packet::PUBCOMP, packet_id), vec![Heard::Other]);
+                self.tell(at, id, &packet::acknowledge(packet::PUBCOMP, packet_id), vec![Heard::Done]);
             }
             Said::Ping => self.tell(at, id, &[0xD0, 0], vec![Heard::Other]),
-            Said::Done => {}
+            Said::Done => {
+                let parcel = self.broker.settled(id);
+                self.hand_out(at, BTreeMap::from([(id, parcel)]));
+            }
         }
     }
 
@@ -376,9 +400,16 @@ impl World {
         if let Some(old) = self.broker.taken_over(&hello.client_id) {
             self.expire(at, old);
         }
-        let kept = !clean && version != Version::V31 && !self.known.insert(hello.client_id.clone());
+        // A session outlives its connection only if the client asks for it (3.1.2.4; version 5: 3.1.2.11.2).
+        let lasts = if clean { 0 } else { lasting(version, profile) };
+        let kept = self.known.remove(&hello.client_id).is_some_and(|until| lasts > 0 && at < until);
+        if lasts > 0 {
+            self.known.insert(hello.client_id.clone(), Time::MAX);
+        }
+        let kept = kept && version != Version::V31; // MQTT 3.1 has no flag for it.
         let bridge = profile == Profile::Trunk;
-        let session = Session::new(version, hello.client_id.clone(), hello.will.clone(), bridge);
+        let mut session = Session::new(version, hello.client_id.clone(), hello.will.clone(), bridge);
+        session.lasts = lasts;
         self.broker.sessions.insert(id, session);
         self.tell(at, id, &broker::connack(version, kept, 0), vec![Heard::Welcome(hello)]);
     }
@@ -422,6 +453,13 @@ impl World {
             Heard::Pubrel(packet_id) => {
                 self.say(slow, id, &packet::acknowledge(packet::PUBCOMP, packet_id), vec![Said::Done]);
             }
+            Heard::Done => {
+                let Some(client) = self.clients.get_mut(&id) else { return };
+                client.in_flight = client.in_flight.saturating_sub(1);
+                if let Some(message) = client.waiting.pop_front() {
+                    self.publish(at, id, &[message]);
+                }
+            }
             Heard::Other => {}
         }
     }
@@ -446,8 +484,7 @@ impl World {
                 self.schedule(at, id, next);
             }
             Then::Leave(pause) => {
-                self.leave(at + 60_000, id);
-                self.queue.push(at + 60_000 + micros(pause.mul_f64(stretch)), Event::Begin(index));
+                self.queue.push(at + SETTLE, Event::Leave(id, micros(pause.mul_f64(stretch)), 50));
             }
             Then::Vanish(pause) => {
                 self.vanish(at, id);
@@ -477,6 +514,13 @@ impl World {
         let actor = &mut self.actors[client.place];
         let mut writes: Vec<(Vec<u8>, Vec<Said>)> = Vec::new();
         for message in messages {
+            if client.speech.qos() > 0 {
+                if client.in_flight >= IN_FLIGHT {
+                    client.waiting.push_back(message.clone());
+                    continue;
+                }
+                client.in_flight += 1;
+            }
             let packet_id = if client.speech.qos() > 0 {
                 client.next_id = client.next_id.checked_add(1).unwrap_or(1);
                 client.next_id
@@ -510,12 +554,24 @@ impl World {
         );
     }
 
+    /// A device goes when all is said, or when it has waited long enough.
+    fn go(&mut self, at: Time, id: Id, pause: Time, tries: u8) {
+        let Some(client) = self.clients.get(&id).filter(|client| !client.silent) else { return };
+        let index = client.place;
+        if client.in_flight > 0 && tries > 0 {
+            self.queue.push(at + SETTLE, Event::Leave(id, pause, tries - 1));
+            return;
+        }
+        self.leave(at, id);
+        self.queue.push(at + pause, Event::Begin(index));
+    }
+
     /// DISCONNECT and the end of the connection.
     fn leave(&mut self, at: Time, id: Id) {
         self.say(at, id, &packet::DISCONNECT, Vec::new());
         let Some(mut client) = self.clients.remove(&id) else { return };
         self.actors[client.place].current = None;
-        self.broker.sessions.remove(&id);
+        self.forget(at, id);
         client.connection.close(at, Side::Client, &mut self.random, &mut self.out);
     }
 
@@ -555,8 +611,8 @@ impl World {
 
     /// A session has ended without a DISCONNECT: its will is published.
     fn gone(&mut self, at: Time, id: Id) {
+        let will = self.forget(at, id).and_then(|session| session.will);
         self.clients.remove(&id);
-        let will = self.broker.sessions.remove(&id).and_then(|session| session.will);
         if let Some(will) = will {
             let mut out = BTreeMap::new();
             self.broker.publish(None, &will, 1, &mut out);
@@ -564,10 +620,21 @@ impl World {
         }
     }
 
-    /// The broker ends every connection, and everybody comes back.
+    /// The broker ends a session, or keeps it for a while.
+    fn forget(&mut self, at: Time, id: Id) -> Option<Session> {
+        let session = self.broker.sessions.remove(&id)?;
+        if let Some(until) = self.known.get_mut(&session.client_id) {
+            *until = at.saturating_add(session.lasts);
+        }
+        Some(session)
+    }
+
+    /// The broker ends every connection, and everybody comes back. It has its sessions and retained messages on disk.
     fn restart(&mut self, at: Time) {
         self.away_until = at + RESTART;
-        self.broker.sessions.clear();
+        for id in self.broker.sessions.keys().copied().collect::<Vec<_>>() {
+            let _ = self.forget(at, id);
+        }
         let clients = mem::take(&mut self.clients);
         for (_, mut client) in clients.into_iter().filter(|(_, client)| !client.silent) {
             let actor = &mut self.actors[client.place];
@@ -622,6 +689,16 @@ impl World {
 fn is_on(place: &Place, at: Time) -> bool {
     let day = at % (24 * HOUR);
     place.shifts.is_empty() || place.shifts.iter().any(|(from, until)| (*from..*until).contains(&day))
+}
+
+/// How long a session that is not clean outlives its connection: for ever before version 5, and there as long as the CONNECT of
+/// [`Speech`] says.
+const fn lasting(version: Version, profile: Profile) -> Time {
+    match (version, profile) {
+        (Version::V5, Profile::Modern) => 600 * SECOND,
+        (Version::V5, _) => 0,
+        _ => Time::MAX,
+    }
 }
 
 /// Nine tenths of the keep alive, as common clients wait; without one, longer than any capture.

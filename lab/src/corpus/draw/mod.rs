@@ -54,7 +54,7 @@ enum Kind {
 }
 
 /// The order in which kinds are taken, so that neighbours differ and the usual attacks come twice.
-const ROUND: [Kind; 40] = [
+const ROUND: [Kind; 45] = [
     Kind::BruteForce,
     Kind::Enumeration,
     Kind::SlowIte,
@@ -95,6 +95,11 @@ const ROUND: [Kind; 40] = [
     Kind::Flood(Flood::Ack),
     Kind::SlowIte,
     Kind::Flood(Flood::Gre),
+    Kind::Spoof,
+    Kind::UdpScan,
+    Kind::Takeover,
+    Kind::Malformed,
+    Kind::UdpScan,
 ];
 
 /// Before the first attack, in seconds.

@@ -66,8 +66,8 @@ impl Draw<'_> {
             secs,
             rate,
             jitter: self.jitter(),
-            // One client, a handful, or a load generator with a hundred of them.
-            connections: self.pick(&[1, 1, 3, 12, 100], &[1, 2, 6, 50]),
+            // One client, a handful, or a load generator with hundreds of them.
+            connections: self.pick(&[1, 1, 3, 12, 40, 100, 250], &[1, 2, 6, 50, 170]),
             qos: self.pick(&[0, 0, 1, 2], &[0, 1, 1, 2]),
             payload: self.whole((1.0, 4000.0)),
             coalesce: if rate > 200.0 { self.pick(&[1, 1, 10, 50, 300], &[1, 1, 20, 150]) } else { 1 },

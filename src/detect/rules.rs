@@ -97,6 +97,21 @@ fn finding(
     }
 }
 
+/// Distinct credentials that are guesses whoever tries them.
+const SPRAY: u32 = 10;
+
+/// Whether the credentials of a host are guesses, and not those of devices whose password was changed.
+///
+/// Such a device says the same pair for ever, and under its own client identifier: behind one address are as many pairs as
+/// devices, and they grow no more. Who guesses says several pairs under one identifier, or very many.
+pub fn guesses(host: &mut Host, second: u64, limits: &Thresholds) -> bool {
+    let credentials = host.distinct(Sketch::Credentials, second);
+    let client_ids = host.distinct(Sketch::ClientIds, second);
+    // One more, since two identifiers may fall into one place of the sketch.
+    credentials >= limits.bruteforce_credentials
+        && (credentials > client_ids + 1 || credentials >= SPRAY.max(limits.bruteforce_credentials))
+}
+
 /// Guessing of credentials. To be asked when a CONNACK refused.
 pub fn bruteforce(host: &mut Host, second: u64, limits: &Thresholds) -> Option<Finding> {
     let refused = host.windows.last60(Counter::Refused);
@@ -106,8 +121,7 @@ pub fn bruteforce(host: &mut Host, second: u64, limits: &Thresholds) -> Option<F
     let credentials = host.distinct(Sketch::Credentials, second);
     let client_ids = host.distinct(Sketch::ClientIds, second);
     let accepted = host.windows.last60(Counter::Accepted);
-    // A device whose password was changed tries one pair for ever; who guesses tries many.
-    let severity = if credentials >= limits.bruteforce_credentials {
+    let severity = if guesses(host, second, limits) {
         Severity::High
     } else if refused >= 2 * limits.bruteforce_refused {
         Severity::Low
@@ -385,6 +399,22 @@ mod tests {
         assert_eq!((found.severity, found.confidence), (Severity::High, 0.5));
         assert_eq!(bruteforce_success(&mut many, 100, &LIMITS).map(|f| f.severity), Some(Severity::Critical));
         assert_eq!(bruteforce(&mut host(&[(Counter::Refused, 5)]), 100, &LIMITS), None);
+    }
+
+    #[test]
+    fn a_household_with_an_old_password_does_not_guess() {
+        let mut home = host(&[(Counter::Refused, 60)]);
+        for device in 0..6 {
+            home.note(Sketch::Credentials, device, 100);
+            home.note(Sketch::ClientIds, device, 100);
+        }
+        assert_eq!(bruteforce(&mut home, 100, &LIMITS).map(|f| f.severity), Some(Severity::Low));
+        // Another name for every guess: ten are too many for a household.
+        for guess in 6..10 {
+            home.note(Sketch::Credentials, guess, 100);
+            home.note(Sketch::ClientIds, guess, 100);
+        }
+        assert_eq!(bruteforce(&mut home, 100, &LIMITS).map(|f| f.severity), Some(Severity::High));
     }
 
     #[test]

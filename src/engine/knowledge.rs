@@ -16,7 +16,7 @@ use crate::decode::Address;
 use crate::detect::class::Class;
 use crate::detect::incident::{Incidents, Report};
 use crate::detect::plausible::is_plausible;
-use crate::detect::rules::{Finding, Thresholds};
+use crate::detect::rules::{self, Finding, Thresholds};
 use crate::detect::scorer::Verdict;
 use crate::detect::vote::Vote;
 use crate::flow::connection::Ends;
@@ -246,9 +246,8 @@ impl Knowledge<'_> {
             return;
         }
         let evidence = evidence_of(host);
-        let credentials = host.distinct(Sketch::Credentials, now.as_secs());
         let has_misbehaved = MISDEEDS.iter().any(|class| is_plausible(*class, host, now.as_secs()));
-        let guesses = credentials >= self.thresholds.bruteforce_credentials;
+        let guesses = rules::guesses(host, now.as_secs(), &self.thresholds);
         let about = About {
             class,
             detector: Detector::Model(u8::try_from(model).unwrap_or(u8::MAX)),

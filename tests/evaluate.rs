@@ -7,11 +7,15 @@
     reason = "a test may panic and say what it found or why it was skipped"
 )]
 
+mod model_support;
 mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use picket::features::connection::CONNECTION;
+use picket::features::packet::PACKET;
+use prost::Message as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -208,6 +212,38 @@ fn a_model_is_judged_beside_the_rules_and_row_by_row() {
         document(folder.path(), &[scan.to_str().unwrap(), "--model", model.to_str().unwrap()]),
         report
     );
+}
+
+#[test]
+fn rows_of_connections_and_control_packets_are_judged_too() {
+    let folder = folder();
+    let scan = folder.path().join("scan");
+    let mut more = args![scan];
+    for schema in [&CONNECTION, &PACKET] {
+        let file = folder.path().join(schema.name);
+        fs::write(&file, model_support::good_of(schema).encode_to_vec()).unwrap();
+        more.extend(args!["--model", file]);
+    }
+    let more: Vec<&str> = more.iter().map(|one| one.to_str().unwrap()).collect();
+    let report = document(folder.path(), &more);
+    let rows = |place: usize| -> (&str, u64) {
+        let rows = &report["rows"][place];
+        let counts = rows["matrix"]["counts"].as_array().unwrap();
+        let all =
+            counts.iter().flat_map(|row| row.as_array().unwrap()).map(|count| count.as_u64().unwrap()).sum();
+        (rows["schema"].as_str().unwrap(), all)
+    };
+    let extracted = |schema: &str| -> u64 {
+        let capture = scan.join("capture.pcap");
+        let table = picket(args!["extract", "--schema", schema, "-o", "csv", capture]).ok();
+        table.lines().count().try_into().unwrap()
+    };
+    for place in 0..2 {
+        let (schema, count) = rows(place);
+        // Of the table one line is the schema and one names the columns.
+        assert_eq!(count, extracted(schema) - 2, "{schema}");
+        assert!(count > 40, "{schema}");
+    }
 }
 
 #[test]

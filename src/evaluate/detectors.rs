@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use super::Setup;
 use crate::detect::class::Class;
 use crate::detect::rules;
-use crate::features::schema::HOST;
 use crate::model::{LoadError, ModelSet, OnnxScorer};
 
 /// The detectors. The first is what would watch live.
@@ -76,14 +75,12 @@ impl Detectors {
         Ok(models)
     }
 
-    /// Every model of host rows by its name, for these.
+    /// Every model by its name, for single rows.
     pub(super) fn for_rows(&self) -> Result<Vec<(String, OnnxScorer)>, LoadError> {
         let mut models = Vec::new();
         for path in &self.models {
             let model = OnnxScorer::load(path)?;
-            if model.info().schema.name == HOST.name {
-                models.push((model.info().detector(), model));
-            }
+            models.push((model.info().detector(), model));
         }
         Ok(models)
     }

@@ -63,6 +63,11 @@ impl Flows {
         self.open.insert(key, Flow { label, reported: reported.to_vec(), last: ts });
     }
 
+    /// The label of the flow that goes on between these.
+    pub(super) fn label(&self, key: &Key) -> LabelId {
+        self.open.get(key).map_or(LabelId::DEFAULT, |flow| flow.label)
+    }
+
     fn end_silent(&mut self, before: Timestamp, end: &mut impl FnMut(&Flow)) {
         self.open.retain(|_, flow| {
             let lasts = flow.last >= before;

@@ -53,7 +53,7 @@ pub fn page(report: &Report) -> String {
         }
     }
     for rows in &report.rows {
-        matrix(&format!("Single rows (scored by {})", rows.model), &rows.matrix, &mut out);
+        matrix(&format!("Single rows ({}, scored by {})", rows.schema, rows.model), &rows.matrix, &mut out);
     }
     timelines(report, &mut out);
     captures(report, &mut out);

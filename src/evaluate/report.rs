@@ -217,6 +217,8 @@ pub struct AttackReport {
 pub struct RowReport {
     /// `model:NAME@VERSION`.
     pub model: String,
+    /// The schema of the rows.
+    pub schema: &'static str,
     /// What was reported as what.
     pub matrix: Matrix,
 }
@@ -387,7 +389,7 @@ impl Builder {
             alerts.all = Rate::new(alerts.all.count, benign);
         }
         report.attacks = attacks(&report.episodes);
-        let row = |(model, matrix)| RowReport { model, matrix };
+        let row = |(model, schema, matrix)| RowReport { model, schema, matrix };
         report.rows = rows.into_matrices().into_iter().map(row).collect();
         if let Some(first) = report.detectors.first() {
             // What reported it can report it, whatever its list says.

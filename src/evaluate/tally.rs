@@ -11,7 +11,11 @@ use super::rows::Rows;
 use crate::decode::{Packet, SkipReason, Transport, hosts};
 use crate::engine::Sink;
 use crate::features::FeatureVector;
+use crate::features::connection::CONNECTION;
+use crate::features::packet::PACKET;
+use crate::features::schema::HOST;
 use crate::flow::key::{FlowKey, Socket};
+use crate::flow::record::EndReason;
 use crate::frame::Frame;
 use crate::label::{BENIGN, Episode, LabelId, Labeller, Labels, ROW_GREY};
 use crate::time::Timestamp;
@@ -115,6 +119,7 @@ fn key(packet: &Packet<'_>) -> Key {
 impl Sink for Tally<'_> {
     const WANTS_FRAMES: bool = true;
     const WANTS_VECTORS: bool = true;
+    const WANTS_PACKET_VECTORS: bool = true;
 
     fn frame(&mut self, frame: &Frame<'_>, decoded: Result<&Packet<'_>, SkipReason>) {
         self.count_frame(frame, decoded.ok());
@@ -122,8 +127,25 @@ impl Sink for Tally<'_> {
 
     fn host_vector(&mut self, ts: Timestamp, host: IpAddr, vector: &FeatureVector) {
         if let Some(label) = self.labeller.row(host, ts) {
-            self.rows.row(self.labels, label, vector);
+            self.rows.row(&HOST, self.labels, label, vector);
         }
+    }
+
+    fn packet_vector(&mut self, _ts: Timestamp, client: Socket, server: Socket, vector: &FeatureVector) {
+        let label = self.flows.label(&(FlowKey::new(client, server), false));
+        self.rows.row(&PACKET, self.labels, label, vector);
+    }
+
+    fn connection_vector(
+        &mut self,
+        _ts: Timestamp,
+        client: Socket,
+        server: Socket,
+        _end: Option<EndReason>,
+        vector: &FeatureVector,
+    ) {
+        let label = self.flows.label(&(FlowKey::new(client, server), false));
+        self.rows.row(&CONNECTION, self.labels, label, vector);
     }
 }
 

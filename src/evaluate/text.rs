@@ -24,7 +24,7 @@ pub fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     matrix("Flows", &first.flows, out)?;
     matrix("Packets", &first.packets, out)?;
     for rows in &report.rows {
-        matrix(&format!("Rows of {}", rows.model), &rows.matrix, out)?;
+        matrix(&format!("Rows of {} ({})", rows.model, rows.schema), &rows.matrix, out)?;
     }
     episodes(report, out)
 }

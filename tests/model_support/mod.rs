@@ -5,7 +5,7 @@
 
 pub mod kinds;
 
-use picket::features::schema::HOST;
+use picket::features::schema::{HOST, Schema};
 use prost::Message as _;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
@@ -30,7 +30,11 @@ pub const INVERSE_DEVIATION: f32 = 0.8;
 
 /// Weights `[outputs, inputs]` and biases of layer `layer`, spread by a linear congruence.
 pub fn weights(layer: usize) -> (Vec<i8>, Vec<i16>) {
-    let (inputs, outputs) = if layer == 0 { (HOST.width(), HIDDEN) } else { (HIDDEN, CLASSES.len()) };
+    weights_of(HOST.width(), layer)
+}
+
+fn weights_of(width: usize, layer: usize) -> (Vec<i8>, Vec<i16>) {
+    let (inputs, outputs) = if layer == 0 { (width, HIDDEN) } else { (HIDDEN, CLASSES.len()) };
     let mut state = 0x2545_f491u32 + u32::try_from(layer).unwrap();
     let mut next = move || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -43,13 +47,18 @@ pub fn weights(layer: usize) -> (Vec<i8>, Vec<i16>) {
 
 /// The valid model.
 pub fn good() -> ModelProto {
-    let width = i64::try_from(HOST.width()).unwrap();
+    good_of(&HOST)
+}
+
+/// The valid model for rows of another schema.
+pub fn good_of(schema: &Schema) -> ModelProto {
+    let width = i64::try_from(schema.width()).unwrap();
     let hidden = i64::try_from(HIDDEN).unwrap();
     let classes = i64::try_from(CLASSES.len()).unwrap();
     let mut initializer = vec![
         floats("one", &[], &[1.0]),
-        floats("mean", &[width], &vec![MEAN; HOST.width()]),
-        floats("inverse_deviation", &[width], &vec![INVERSE_DEVIATION; HOST.width()]),
+        floats("mean", &[width], &vec![MEAN; schema.width()]),
+        floats("inverse_deviation", &[width], &vec![INVERSE_DEVIATION; schema.width()]),
         floats("low", &[], &[-6.0]),
         floats("high", &[], &[6.0]),
         raw("axes", &[1], DataType::Int64, 2i64.to_le_bytes().to_vec()),
@@ -66,7 +75,7 @@ pub fn good() -> ModelProto {
         ));
     }
     for (index, (outputs, inputs)) in [(hidden, width), (classes, hidden)].into_iter().enumerate() {
-        let (weights, biases) = weights(index);
+        let (weights, biases) = weights_of(schema.width(), index);
         let weights = weights.into_iter().map(i8::cast_unsigned).collect();
         initializer.push(raw(&format!("weights{index}"), &[outputs, inputs, 1], DataType::Int8, weights));
         let biases = biases.into_iter().flat_map(|bias| i32::from(bias).to_le_bytes()).collect();
@@ -115,11 +124,11 @@ pub fn good() -> ModelProto {
         ("picket.version", "1.0"),
         ("picket.created", "2026-01-01T00:00:00Z"),
         ("picket.training", "not trained: weights from a linear congruence"),
-        ("picket.schema", &format!("{}/{}", HOST.name, HOST.version)),
-        ("picket.schema_hash", &HOST.hash().to_string()),
+        ("picket.schema", &format!("{}/{}", schema.name, schema.version)),
+        ("picket.schema_hash", &schema.hash().to_string()),
         ("picket.classes", &CLASSES.join(",")),
         ("picket.thresholds", &thresholds.join(",")),
-        ("picket.novelty", &novelty(1e6, HOST.width() - 1)),
+        ("picket.novelty", &bounds(schema.width(), 1e6, schema.width() - 1)),
     ]
     .map(|(key, value)| StringStringEntryProto { key: key.into(), value: value.into() })
     .to_vec();
@@ -134,7 +143,11 @@ pub fn good() -> ModelProto {
 
 /// A novelty test by which `columns` values may exceed `factor` times one.
 pub fn novelty(factor: f32, columns: usize) -> String {
-    format!("factor={factor} columns={columns} bounds={}", vec!["1"; HOST.width()].join(","))
+    bounds(HOST.width(), factor, columns)
+}
+
+fn bounds(width: usize, factor: f32, columns: usize) -> String {
+    format!("factor={factor} columns={columns} bounds={}", vec!["1"; width].join(","))
 }
 
 /// The valid model after `change`, encoded.

@@ -15,6 +15,9 @@ use crate::target::Target;
 /// Longest time that rumqttc may take to send its DISCONNECT.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// Longest wait for an event. A shorter one would break off the attempt to connect over a slow link, and begin another.
+const CONNECTED: Duration = Duration::from_secs(2);
+
 /// Plays the device until it is time to stop. rumqttc cannot bind a source address: the system chooses it,
 /// which inside a namespace is the first address of that host.
 pub(super) fn run(device: &Device, target: Target, stop: &Stop) -> Tally {
@@ -31,7 +34,7 @@ pub(super) fn run(device: &Device, target: Target, stop: &Stop) -> Tally {
         scope.spawn(|| {
             let mut end: Option<Instant> = None;
             loop {
-                match connection.recv_timeout(Duration::from_millis(200)) {
+                match connection.recv_timeout(CONNECTED) {
                     Ok(Ok(Event::Incoming(Packet::ConnAck(_)))) => {
                         sessions.fetch_add(1, Ordering::Relaxed);
                     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::mem;
+use std::net::Ipv4Addr;
 
 use super::broker::{self, Broker, Id, Parcel, Session};
 use super::queue::Queue;
@@ -91,9 +92,10 @@ struct Actor {
     behaviour: Behaviour,
     tally: Tally,
     current: Option<Id>,
-    port: u16,
 }
 
+/// The first port that clients use; Linux begins here.
+const FIRST_PORT: u16 = 32_768;
 /// How long the broker is away when it restarts.
 const RESTART: Time = 3 * SECOND;
 /// Time for the broker's answers before a device that leaves looks again.
@@ -112,6 +114,8 @@ pub(super) struct World {
     /// Clients that the broker keeps a session for, and until when if they are gone.
     known: BTreeMap<String, Time>,
     away_until: Time,
+    /// The last port of each host: devices behind one address share its ports.
+    ports: BTreeMap<Ipv4Addr, u16>,
     queue: Queue<Event>,
     random: Random,
     out: Recorder,
@@ -127,7 +131,6 @@ impl World {
                 behaviour: Behaviour::new(&place.device),
                 tally: Tally::default(),
                 current: None,
-                port: 49_152,
                 place,
             })
             .collect();
@@ -139,6 +142,7 @@ impl World {
             broker: Broker::default(),
             known: BTreeMap::new(),
             away_until: 0,
+            ports: BTreeMap::new(),
             queue: Queue::new(),
             random,
             out,
@@ -251,9 +255,8 @@ impl World {
         if actor.current.is_some() || !is_on(&actor.place, at) {
             return;
         }
-        actor.port = if actor.port >= 65_000 { 49_152 } else { actor.port + 1 };
-        let port = actor.port.wrapping_add(u16::try_from(index * 7).expect("few devices"));
         let Place { host, way, .. } = actor.place;
+        let port = next_port(&mut self.ports, host.ip);
         let mut connection = Connection::new((host, port), (self.site.broker, 1883), way, &mut self.random);
         if at < self.away_until {
             connection.refused(at, &mut self.out);
@@ -675,14 +678,21 @@ impl World {
         let errands = crate::benign::errand::Errand::of(&actor.place.device, number, &mut actor.behaviour);
         let Place { host, way, .. } = actor.place;
         for (place, errand) in errands.iter().enumerate() {
-            actor.port = if actor.port >= 65_000 { 49_152 } else { actor.port + 1 };
+            let port = next_port(&mut self.ports, host.ip);
             let begin = at + place as Time * 90_000;
-            let client = (host, actor.port);
+            let client = (host, port);
             beside::errand(begin, client, way, errand, &self.site, &mut self.random, &mut self.out);
             actor.tally.published += 1;
         }
         self.queue.push(at + micros(after).max(SECOND / 2), Event::Errand(index, number + 1));
     }
+}
+
+/// The next port of a host. By the time that one comes again its connection is long over, but for very busy hosts.
+fn next_port(ports: &mut BTreeMap<Ipv4Addr, u16>, host: Ipv4Addr) -> u16 {
+    let port = ports.entry(host).or_insert(FIRST_PORT);
+    *port = port.checked_add(1).unwrap_or(FIRST_PORT);
+    *port
 }
 
 /// Whether a device is switched on at this time.

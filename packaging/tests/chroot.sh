@@ -75,7 +75,7 @@ edited=$(sha256sum <"$root/etc/picket/picket.toml")
 cp -r "$root/picket.deb" "$root/next.deb"
 inside sh -c 'mkdir /next && dpkg-deb --raw-extract /next.deb /next &&
     sed -i "s/^Version: .*/&+next/" /next/DEBIAN/control && echo "# a new default" >>/next/etc/picket/picket.toml &&
-    dpkg-deb --root-owner-group --build /next /next.deb >/dev/null && rm -r /next'
+    dpkg-deb --root-owner-group -Zgzip -z1 --build /next /next.deb >/dev/null && rm -r /next'
 must inside dpkg --force-confold --install /next.deb >/dev/null 2>"$root/upgrade"
 must [ "$(sha256sum <"$root/etc/picket/picket.toml")" = "$edited" ]
 must test -e "$root/etc/picket/picket.toml.dpkg-dist"

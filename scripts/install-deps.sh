@@ -32,6 +32,8 @@ if [ "${1-}" = --packages ]; then
     need file file
     need lintian lintian
     need nodejs node
+    # The system's own: a test shows it what the unit shows.
+    need python3 /usr/bin/python3
     need systemd systemd-analyze
 elif [ -n "${1-}" ] && ! python3 -c 'import ensurepip' 2>/dev/null; then
     missing+=(python3-venv)

@@ -61,13 +61,13 @@ def check(deb: Path) -> None:
         about = run("file", "--brief", program)
         assert MACHINES[arch] in about and "stripped" in about and "not stripped" not in about, about
         # No newer glibc than the package asks for, and no library besides.
-        symbols = run("objdump", "-p", program) if arch == "amd64" else run("readelf", "--dynamic", "--version-info", program)
+        symbols = run("readelf", "--wide", "--dynamic", "--version-info", program)
         needed = {tuple(map(int, found.split("."))) for found in re.findall(r"GLIBC_(\d+\.\d+)", symbols)}
         asked = tuple(map(int, re.search(r"libc6 \(>= (\d+\.\d+)\)", fields["Depends"]).group(1).split(".")))
         assert needed and max(needed) <= asked, f"{max(needed)} is needed, {asked} asked for"
-        libraries = set(re.findall(r"NEEDED\s+(?:Shared library: \[)?([^\]\s]+)", symbols))
+        libraries = set(re.findall(r"\(NEEDED\)\s+Shared library: \[(.+?)\]", symbols))
         known = re.compile(r"(libc|libm|libgcc_s|libdl|libpthread|librt|ld-linux.*)\.so\.\d+")
-        assert all(known.fullmatch(name) for name in libraries), libraries
+        assert libraries and all(known.fullmatch(name) for name in libraries), libraries
         assert ("libgcc_s.so.1" in libraries) == ("libgcc-s1" in fields["Depends"]), libraries
     said = subprocess.run(["lintian", "--fail-on", "error,warning", "--allow-root", deb], capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stdout + said.stderr

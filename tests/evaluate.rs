@@ -7,6 +7,7 @@
     reason = "a test may panic and say what it found or why it was skipped"
 )]
 
+#[allow(dead_code, reason = "shared with other tests, which use other parts")]
 mod model_support;
 mod support;
 

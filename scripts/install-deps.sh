@@ -32,6 +32,7 @@ if [ "${1-}" = --packages ]; then
     need file file
     need lintian lintian
     need nodejs node
+    need qemu-user-static qemu-aarch64-static
     # The system's own: a test shows it what the unit shows.
     need python3 /usr/bin/python3
     need systemd systemd-analyze

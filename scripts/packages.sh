@@ -26,7 +26,9 @@ openwrt() {
 pages() {
     if [ -z "${pages_made-}" ]; then
         rm -rf target/pages
-        cargo run --quiet --locked --example pages -- target/pages
+        # As the tests have built it, for the whole workspace.
+        cargo build --quiet --locked --workspace --example pages
+        "${CARGO_TARGET_DIR:-target}/debug/examples/pages" target/pages
         pages_made=1
     fi
 }

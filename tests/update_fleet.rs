@@ -97,6 +97,7 @@ impl Site {
 
     fn reported(&self, name: &str) -> Option<Reported> {
         let message = self.retained("manager", &format!("picket/v1/{name}/update/reported"))?;
+        self.assert_schema("update-reported", &message);
         Some(Reported::read(&message).unwrap())
     }
 
@@ -173,7 +174,8 @@ fn a_release_is_in_use_within_a_minute_and_older_ones_are_refused() {
 
         desk.release(8, QUICK);
         desk.works(&publish(8));
-        // What was right once is said again, by whoever has the broker; then nonsense, and a model nobody signed.
+        // Whoever has the broker says again what was right once, says too much, or puts together what does not belong so. The
+        // other attacks are tried without a broker, at the thread that updates: here each takes ten seconds.
         let refused = |message: &[u8], reason: Reason| {
             // One message in ten seconds is examined, and of those that come between only one that can be kept.
             let mut sent: Option<Instant> = None;
@@ -193,21 +195,13 @@ fn a_release_is_in_use_within_a_minute_and_older_ones_are_refused() {
             );
         };
         refused(&seventh, Reason::TimestampOlder);
-        refused(b"{\"schema\":\"nonsense\"}", Reason::Malformed);
         refused(&vec![b'x'; 200 << 10], Reason::TooLarge);
-        let mut unsigned: serde_json::Value = serde_json::from_slice(&seventh).unwrap();
-        unsigned["timestamp"]["signatures"] = serde_json::json!([]);
-        refused(unsigned.to_string().as_bytes(), Reason::Unsigned);
         // The manifest of an older release under the newest timestamp.
         desk.timestamp(8, "");
         let fresh = fs::read(desk.path("8.timestamp.json")).unwrap();
         let mut mixed: serde_json::Value = serde_json::from_slice(&seventh).unwrap();
         mixed["timestamp"] = serde_json::from_slice(&fresh).unwrap();
         refused(mixed.to_string().as_bytes(), Reason::MixAndMatch);
-        // And the way is open for who may go it.
-        desk.release(9, QUICK);
-        desk.works(&publish(9));
-        detects(&desk.path("gw-1.toml"));
     });
 }
 

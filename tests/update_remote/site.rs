@@ -97,6 +97,17 @@ impl Site {
         Client::new(options, 64)
     }
 
+    /// That a message is as its schema in the documentation says.
+    #[track_caller]
+    pub fn assert_schema(&self, name: &str, message: &[u8]) {
+        let schema = std::fs::read_to_string(project(&format!("docs/schema/{name}.schema.json"))).unwrap();
+        let schema = serde_json::from_str(&schema).unwrap();
+        let document = serde_json::from_slice(message).unwrap();
+        let faults = jsonschema::validator_for(&schema).unwrap();
+        let faults: Vec<String> = faults.iter_errors(&document).map(|fault| fault.to_string()).collect();
+        assert!(faults.is_empty(), "{name}: {faults:?}\n{document}");
+    }
+
     /// Publishes as `name`; returns whether the broker took it.
     pub fn publish(&self, name: &str, topic: &str, retain: bool, payload: &[u8]) -> bool {
         use rumqttc::v5::mqttbytes::v5::PubAckReason;

@@ -222,7 +222,10 @@ fn rows_of_connections_and_control_packets_are_judged_too() {
     let mut more = args![&scan];
     for schema in [&CONNECTION, &PACKET] {
         let file = folder.path().join(schema.name);
-        fs::write(&file, model_support::good_of(schema).encode_to_vec()).unwrap();
+        let mut model = model_support::good_of(schema);
+        // Two models of one name are refused.
+        model_support::set_metadata(&mut model, "picket.name", schema.name);
+        fs::write(&file, model.encode_to_vec()).unwrap();
         more.extend(args!["--model", file]);
     }
     let more: Vec<&str> = more.iter().map(|one| one.to_str().unwrap()).collect();

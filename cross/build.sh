@@ -42,13 +42,14 @@ fi
 export LIBPCAP_LIBDIR=$root/target/libpcap/$target/lib LIBPCAP_VER=1.10.5
 
 rustc=${RUSTC:-rustc}
+lld=$("$rustc" --print sysroot)/lib/rustlib/$("$rustc" -vV | sed -n 's/^host: //p')/bin/gcc-ld
 if [ -d "$tools/std/$target" ]; then
     # Debian's compiler with Debian's std for another processor.
     export PATH=/usr/bin:$PATH RUSTC=/usr/bin/rustc
     rustc=$RUSTC
+    lld=/usr/lib/llvm-16/bin
     flags+=(-L "$tools/std/$target/usr/lib/rustlib/$target/lib")
 fi
-lld=$("$rustc" --print sysroot)/lib/rustlib/$("$rustc" -vV | sed -n 's/^host: //p')/bin/gcc-ld
 if [ -n "$zig" ] || [ -d "$lld" ]; then
     # lld folds functions that came out the same, and packs the relocations of a program that may be loaded anywhere: the
     # same program is a tenth smaller than with GNU ld. Packed ones need glibc 2.36 or musl 1.2.4.

@@ -54,7 +54,7 @@ fi
 echo "rustup has no std of $target: taking compiler and std from Debian"
 dpkg --print-foreign-architectures | grep -qx arm64 || "${as_root[@]}" dpkg --add-architecture arm64
 fetch update
-install rustc-web cargo-web
+install rustc-web cargo-web lld-16
 (
     cd "$tools"
     apt-get -qq download libstd-rust-web-dev:arm64

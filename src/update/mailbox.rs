@@ -125,6 +125,7 @@ impl Mailbox {
     }
 
     /// A block; returns whether it was wanted. One that was not is counted and gone.
+    #[allow(clippy::must_use_candidate, reason = "done for its effect, too")]
     pub fn block(&self, transfer: &str, index: u32, octets: &[u8]) -> bool {
         let mut contents = self.lock();
         let verdict = match &mut contents.expected {

@@ -278,7 +278,7 @@ impl Desk {
                 }
             }
             LinkEvent::NotSubscribed => {
-                self.show.note("the broker refuses a subscription: not all will be seen")
+                self.show.note("the broker refuses a subscription: not all will be seen");
             }
             LinkEvent::Message(message) => self.message(&message),
             LinkEvent::Down(down) => {

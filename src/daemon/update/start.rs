@@ -79,7 +79,7 @@ pub(in crate::daemon) fn start(
     taken: Vec<String>,
     board: &Board,
 ) -> Option<Started> {
-    match try_start(config, tester, mailbox.clone(), taken, board) {
+    match try_start(config, tester, &mailbox, taken, board) {
         Ok(started) => Some(started),
         Err(why) => {
             log::error!("no updates of the model: {why}");
@@ -93,7 +93,7 @@ pub(in crate::daemon) fn start(
 fn try_start(
     config: &Config,
     tester: std::io::Result<Tester>,
-    mailbox: Mailbox,
+    mailbox: &Mailbox,
     taken: Vec<String>,
     board: &Board,
 ) -> Result<Started, String> {
@@ -122,7 +122,7 @@ fn try_start(
         .stack_size(STACK)
         .spawn(move || runner.run(|| clocks.now()))
         .map_err(|error| format!("no thread: {error}"))?;
-    Ok(Started { mailbox, orders, desk, thread })
+    Ok(Started { mailbox: mailbox.clone(), orders, desk, thread })
 }
 
 /// Says what was found at the start; what lasts is given back for the health.

@@ -103,10 +103,8 @@ impl Download {
             // The whole window came: the next one.
         } else if now_ms.saturating_sub(self.since_ms) < patience {
             return Next::Wait;
-        } else if self.tries >= TRIES {
-            if !self.take_other_way() {
-                return Next::GiveUp;
-            }
+        } else if self.tries >= TRIES && !self.take_other_way() {
+            return Next::GiveUp;
         }
         self.asked = self.fetching.blocks.missing().take(WINDOW).collect();
         self.since_ms = now_ms;

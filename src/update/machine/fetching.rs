@@ -104,7 +104,7 @@ impl<F: Files> Updater<F> {
     pub(super) fn not_fetched(
         &mut self,
         transfer: &str,
-        refusal: Refusal,
+        refusal: &Refusal,
         at: At,
         actions: &mut Vec<Action>,
     ) {

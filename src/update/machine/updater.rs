@@ -165,7 +165,7 @@ impl<F: Files> Updater<F> {
             Event::SelfTested(outcome) => self.self_tested(outcome, at, &mut actions),
             Event::Shadowed(shadow) => self.shadowed(shadow, at, &mut actions),
             Event::Probed(probe) => self.probed(&probe, &mut actions),
-            Event::NotFetched { transfer, refusal } => self.not_fetched(transfer, refusal, at, &mut actions),
+            Event::NotFetched { transfer, refusal } => self.not_fetched(transfer, &refusal, at, &mut actions),
             Event::NotLoaded(refusal) => self.not_loaded(refusal, &mut actions),
             Event::GoBack => self.go_back(&mut actions),
             Event::Tick => self.tick(at, &mut actions),

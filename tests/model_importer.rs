@@ -10,7 +10,7 @@ use picket::model::golden::Golden;
 use picket::model::{OnnxScorer, proto};
 use prost::Message as _;
 use tract_onnx::pb;
-use tract_onnx::prelude::{Framework as _, InferenceModelExt as _, IntoRunnable as _, Tensor, tvec};
+use tract_onnx::prelude::{Framework as _, InferenceModelExt, IntoRunnable, Tensor, tvec};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -60,8 +60,8 @@ fn the_importer_computes_the_same_probabilities() {
     let mut scorer = OnnxScorer::load(&path).unwrap();
     let plan = tract_onnx::onnx()
         .model_for_path(&path)
-        .and_then(|model| model.into_optimized())
-        .and_then(|model| model.into_runnable())
+        .and_then(InferenceModelExt::into_optimized)
+        .and_then(IntoRunnable::into_runnable)
         .unwrap();
     let mut greatest = 0.0f32;
     for row in &golden.rows {

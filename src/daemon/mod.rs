@@ -87,7 +87,7 @@ pub fn run(config: &Config) -> Result<(), ExitError> {
     let taken = models.models().iter().map(|model| model.info().name.clone()).collect();
     let updates = tester
         .zip(mailbox)
-        .and_then(|(tester, mailbox)| update::start(config, tester, mailbox, taken, &board));
+        .and_then(|(tester, mailbox)| update::start(config, tester, &mailbox, taken, &board));
     if let Some(updates) = &updates {
         fetcher.start(updates.mailbox.clone())?;
     }

@@ -9,14 +9,16 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 pub type Connection = StreamOwned<ServerConnection, std::net::TcpStream>;
+/// First and last octet that are asked for; nothing asks for all.
+pub type Range = Option<(usize, usize)>;
 /// Answers a request: its path, and the range that it asks for.
-pub type Answer = dyn Fn(&mut Connection, &str, Option<(usize, usize)>) + Send + Sync;
+pub type Answer = dyn Fn(&mut Connection, &str, Range) + Send + Sync;
 
 /// A server of HTTPS on a port of its own, until the process ends.
 pub struct Server {
     pub port: u16,
     /// Paths and ranges that were asked for.
-    pub asked: Arc<Mutex<Vec<(String, Option<(usize, usize)>)>>>,
+    pub asked: Arc<Mutex<Vec<(String, Range)>>>,
 }
 
 impl Server {

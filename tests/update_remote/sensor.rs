@@ -53,7 +53,8 @@ impl Sensor {
         let (delivery, intake, handle) =
             Delivery::spawn(store, &report, identity, Some(publisher), board.clone(), Box::new(|_| {}))
                 .unwrap();
-        let (models, heard): (Arc<Mutex<Vec<Vec<u8>>>>, Arc<AtomicU64>) = Default::default();
+        let models: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+        let heard: Arc<AtomicU64> = Arc::default();
         let thread = std::thread::spawn({
             let (mailbox, name, models) = (mailbox.clone(), name.to_owned(), Arc::clone(&models));
             let heard = Arc::clone(&heard);

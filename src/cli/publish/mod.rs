@@ -334,11 +334,7 @@ impl Desk {
             return;
         };
         match what {
-            "update/reported" => {
-                if fleet.reported(sensor, payload) {
-                    self.show.changed(sensor, fleet);
-                }
-            }
+            "update/reported" if fleet.reported(sensor, payload) => self.show.changed(sensor, fleet),
             "status" => fleet.online(sensor, payload),
             "update/get" => {
                 if let Some(blocks) = self.blocks.as_mut().filter(|_| fleet.serves(sensor)) {

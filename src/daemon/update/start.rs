@@ -75,11 +75,11 @@ fn limits(update: &Update) -> Limits {
 pub(in crate::daemon) fn start(
     config: &Config,
     tester: std::io::Result<Tester>,
-    mailbox: Mailbox,
+    mailbox: &Mailbox,
     taken: Vec<String>,
     board: &Board,
 ) -> Option<Started> {
-    match try_start(config, tester, &mailbox, taken, board) {
+    match try_start(config, tester, mailbox, taken, board) {
         Ok(started) => Some(started),
         Err(why) => {
             log::error!("no updates of the model: {why}");

@@ -12,8 +12,17 @@ as_root=()
 if [ "$(id -u)" -ne 0 ]; then
     as_root=(sudo)
 fi
+# A mirror that is just being written has lists that do not fit each other: a moment later they do.
 fetch() {
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@"
+    local tries
+    for tries in 1 2 3; do
+        if "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=3 "$@"; then
+            return 0
+        fi
+        echo "apt-get $1: try $tries of 3 failed" >&2
+        sleep 10
+    done
+    return 69
 }
 install() {
     local package missing=()

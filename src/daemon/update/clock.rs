@@ -1,9 +1,10 @@
 //! The time for updates, and whether it is known to be right.
 //!
 //! A gateway without a battery starts in the past. Whoever sets its clock leaves a mark, and only with one is expiry judged:
-//! systemd-timesyncd makes its own, other services make the one that is configured (`update.time-mark`): on OpenWrt a
-//! hotplug script of ntpd, elsewhere a unit ordered after `time-sync.target`. The kernel's own word (adjtimex(2)) is not
-//! asked for: safe Rust has no way to it, and the cage forbids the call, which is also the one that sets the clock.
+//! systemd-timesyncd makes its own, the package for OpenWrt brings a hotplug script of ntpd that makes one; for others (chrony)
+//! a unit ordered after `time-sync.target` makes the one that is configured (`update.time-mark`). The kernel's own word
+//! (adjtimex(2)) is not asked for: safe Rust has no way to it, and the cage forbids the call, which is also the one that
+//! sets the clock.
 
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -12,8 +13,8 @@ use crate::update::document::Moment;
 use crate::update::machine::At;
 use crate::update::trust::Clock;
 
-/// Made by systemd-timesyncd once the clock is set.
-const TIMESYNCD: &str = "/run/systemd/timesync/synchronized";
+/// Made once the clock is set: by systemd-timesyncd, and on OpenWrt by the package's hotplug script of ntpd.
+const MARKS: [&str; 2] = ["/run/systemd/timesync/synchronized", "/var/run/picket/clock"];
 /// It is later than this in any case: 2026-11-01.
 const RELEASED: Moment = Moment(1_793_491_200);
 
@@ -34,7 +35,7 @@ impl Clocks {
     /// With these marks besides the known ones.
     #[expect(clippy::disallowed_methods, reason = "waiting and retrying go by the clock of a living process")]
     pub(super) fn new(mark: Option<PathBuf>) -> Self {
-        let marks = mark.into_iter().chain([PathBuf::from(TIMESYNCD)]).collect();
+        let marks = mark.into_iter().chain(MARKS.map(PathBuf::from)).collect();
         Self { marks, started: Instant::now() }
     }
 

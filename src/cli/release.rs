@@ -92,7 +92,10 @@ pub(super) fn sign(args: &SignFile) -> Result<(), ExitError> {
     for key in open_keys(&args.keys, args.passphrase)? {
         key.sign(&mut bundle.envelope);
     }
-    replace(&args.file, &octets(&bundle)?)
+    replace(&args.file, &octets(&bundle)?)?;
+    // A closed stdout means that nobody reads.
+    let _ = writeln!(io::stdout(), "signed:     {} signatures now", bundle.envelope.signatures.len());
+    Ok(())
 }
 
 pub(super) fn timestamp(args: &TrustTimestamp) -> Result<(), ExitError> {

@@ -84,6 +84,15 @@ fn from_keys_to_a_release_that_every_gateway_accepts() {
     let said = desk.works(&format!("{timestamp} --key timestamp-1.key --seq 12 7.bundle"));
     assert!(said.contains("release 7 is the newest, says timestamp 12"), "{said}");
 
+    // For a gateway that no broker reaches: what would be sent, and the model.
+    let publish = "model publish --timestamp 7.timestamp.json --root 1.root.json 7.bundle";
+    fs::create_dir(desk.path("stick")).unwrap();
+    assert_eq!(desk.works(&format!("{publish} --folder stick")), "stick/7.json\n");
+    let document: Value = serde_json::from_slice(&fs::read(desk.path("stick/7.json")).unwrap()).unwrap();
+    assert_valid("update-desired", &document);
+    assert_eq!(fs::read(desk.path("stick/7.bundle")).unwrap(), fs::read(desk.path("7.bundle")).unwrap());
+    desk.fails(publish, 64, "--folder <DIR>");
+
     let mut octets = fs::read(desk.path("7.bundle")).unwrap();
     *octets.last_mut().unwrap() ^= 1;
     fs::write(desk.path("changed.bundle"), octets).unwrap();

@@ -12,7 +12,7 @@ use crate::update::document::{Moment, Transport, Window};
 /// `picket model publish`
 #[derive(Args, Debug)]
 #[command(
-    group(ArgGroup::new("to").required(true).args(["sensors", "channel"])),
+    group(ArgGroup::new("to").required(true).args(["sensors", "channel", "folder"])),
     group(ArgGroup::new("what").required(true).args(["bundle", "withdraw"])),
     after_help = "\
 Examples:
@@ -21,6 +21,7 @@ Examples:
   picket model publish --broker mqtts://broker.lan ... --channel stable --expect 50 \\
       --timestamp 7.timestamp.json --watch 7.bundle
   picket model publish --broker mqtts://broker.lan ... --channel stable --withdraw
+  picket model publish --folder /media/stick --timestamp 7.timestamp.json 7.bundle
 
 The message stays on the broker. Sensors that fetch the model over MQTT get its blocks from this
 command, so it runs until the sensors have ended: all that --sensor names, or as many as --expect
@@ -48,6 +49,10 @@ pub struct ModelPublish {
     /// All sensors that follow this channel
     #[arg(long, value_name = "NAME", value_parser = channel)]
     pub channel: Option<String>,
+
+    /// A folder, in place of a broker: the release is put there for a sensor that looks into it (update.inbox)
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["withdraw", "url", "watch", "patience", "detach"])]
+    pub folder: Option<PathBuf>,
 
     /// Take what is published there back
     #[arg(long)]
@@ -102,8 +107,8 @@ pub struct ModelPublish {
 #[derive(Args, Clone, Debug)]
 pub struct BrokerArgs {
     /// mqtts://HOST[:PORT] or mqtt://HOST[:PORT]
-    #[arg(long = "broker", value_name = "URL")]
-    pub url: BrokerUrl,
+    #[arg(long = "broker", value_name = "URL", required_unless_present = "folder")]
+    pub url: Option<BrokerUrl>,
 
     /// Version of MQTT
     #[arg(long = "mqtt", value_name = "VERSION", value_enum, default_value_t = Version::V5)]

@@ -1,19 +1,22 @@
-//! `picket model publish`: says on the broker what sensors are to install, gives them the blocks, and shows how far they are.
+//! `picket model publish`: says on the broker, or in a folder, what sensors are to install; on the broker it also gives them the
+//! blocks and shows how far they are.
 
 mod fleet;
 mod serve;
 mod show;
 
 use std::collections::VecDeque;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::args::publish::{BrokerArgs, ModelPublish, Until};
 use super::offline::stop_by_signal;
-use super::trust::{now, read_file, read_root, refused};
+use super::trust::{now, read_file, read_root, refused, replace};
 use crate::error::{ExitError, sysexits};
 use crate::publish::backoff::BackoffPolicy;
+use crate::publish::broker_url::BrokerUrl;
 use crate::publish::client::{self, Connector, Stop};
 use crate::publish::config::{Credentials, PublisherConfig, TlsFiles};
 use crate::publish::link::{Down, LinkEvent, Manner, Message, Sender};
@@ -37,6 +40,27 @@ const TICK: Duration = Duration::from_millis(250);
 const GOODBYE: Duration = Duration::from_millis(500);
 
 pub(super) fn run(args: &ModelPublish) -> Result<(), ExitError> {
+    match (&args.folder, &args.bundle, &args.broker.url) {
+        (Some(folder), Some(bundle), _) => put(args, bundle, folder),
+        (_, _, Some(url)) => publish(args, url),
+        // clap asks for one of them.
+        _ => Err(ExitError::new(sysexits::USAGE, "model publish: neither a broker nor a folder")),
+    }
+}
+
+/// Lays a release into a folder. The model comes first: who finds the document finds the model, too.
+fn put(args: &ModelPublish, path: &Path, folder: &Path) -> Result<(), ExitError> {
+    let release = Ready::read(args, path)?;
+    let named = |ending: &str| folder.join(format!("{}.{ending}", release.bundle.manifest.release));
+    replace(&named("bundle"), &read_file(path, MAX_BUNDLE_BYTES)?)?;
+    let document = named("json");
+    replace(&document, &release.message)?;
+    // A closed stdout means that nobody reads.
+    let _ = writeln!(io::stdout(), "{}", document.display());
+    Ok(())
+}
+
+fn publish(args: &ModelPublish, url: &BrokerUrl) -> Result<(), ExitError> {
     let (message, blocks, goal) = match &args.bundle {
         Some(path) => {
             let release = Ready::read(args, path)?;
@@ -70,7 +94,7 @@ pub(super) fn run(args: &ModelPublish) -> Result<(), ExitError> {
     let name: SensorName = NAME
         .parse()
         .map_err(|error| ExitError::new(sysexits::SOFTWARE, format!("model publish: {error}")))?;
-    let connector = Connector::new(connection(&args.broker)?, name, None)?;
+    let connector = Connector::new(connection(&args.broker, url)?, name, None)?;
     let end = Stop::default();
     let thread =
         client::spawn(connector, Box::new(|_| {}), end.clone(), move |event| tell.send(event).is_ok())
@@ -149,7 +173,7 @@ impl Ready {
     }
 }
 
-fn connection(args: &BrokerArgs) -> Result<PublisherConfig, ExitError> {
+fn connection(args: &BrokerArgs, url: &BrokerUrl) -> Result<PublisherConfig, ExitError> {
     let credentials = match (&args.user, &args.password_file) {
         (Some(user), Some(file)) => {
             let (credentials, warning) = Credentials::from_file(user, file)?;
@@ -170,7 +194,7 @@ fn connection(args: &BrokerArgs) -> Result<PublisherConfig, ExitError> {
         credentials,
         tls: TlsFiles { ca: args.ca_file.clone(), client: args.cert_file.clone().zip(args.key_file.clone()) },
         backoff,
-        ..PublisherConfig::new(args.url.clone())
+        ..PublisherConfig::new(url.clone())
     })
 }
 

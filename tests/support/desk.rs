@@ -75,7 +75,12 @@ impl Desk {
 
     /// Makes `<number>.bundle`, signed, and `<number>.timestamp.json`; `more` goes to `model bundle`.
     pub fn release(&self, number: u64, more: &str) {
-        let (model, golden) = (project("models/default.onnx"), project("models/golden/default.json"));
+        self.release_of(&project("models/default.onnx"), number, more);
+    }
+
+    /// The same of a model that answers as the default one does.
+    pub fn release_of(&self, model: &str, number: u64, more: &str) {
+        let golden = project("models/golden/default.json");
         self.works(&format!(
             "model bundle --release {number} --golden {golden} --out {number}.bundle {more} {model}"
         ));

@@ -11,8 +11,14 @@ use super::publish_support::wait_for;
 use super::sensor::{CHANNEL, Sensor};
 use super::site::Site;
 
+/// The default model with descriptions (field 6 of ONNX's `ModelProto`, of which the last counts) that make it many blocks long.
 fn model() -> Vec<u8> {
-    std::fs::read(project("models/default.onnx")).unwrap()
+    let mut model = std::fs::read(project("models/default.onnx")).unwrap();
+    for description in 0..100_u8 {
+        model.extend([6 << 3 | 2, 0x80, 0x20]);
+        model.extend([b'0' + description % 75; 0x20 << 7]);
+    }
+    model
 }
 
 /// A site with release 7. Keys take their time, so that they are made once.
@@ -22,7 +28,8 @@ fn site() -> Option<Site> {
     let made = MADE.get_or_init(|| {
         let desk = Desk::new();
         desk.trust(1);
-        desk.release(7, "");
+        std::fs::write(desk.path("large.onnx"), model()).unwrap();
+        desk.release_of("large.onnx", 7, "");
         desk
     });
     for entry in std::fs::read_dir(made.folder()).unwrap() {
@@ -94,12 +101,15 @@ fn a_broker_that_goes_away_during_a_transfer_costs_time_alone() {
     let sensor = Sensor::start(site.desk.folder(), "gw-1", site.sensor("gw-1"));
     // Slow enough that the transfer is not over when the broker goes.
     let publish = format!(
-        "model publish {} --sensor gw-1 --rate 16 --watch --patience 300 --timestamp 7.timestamp.json 7.bundle",
+        "model publish {} --sensor gw-1 --rate 64 --watch --patience 300 --timestamp 7.timestamp.json 7.bundle",
         site.manager()
     );
     let mut child = site.desk.start(&publish);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    // Some blocks are there, and most are not.
     assert!(lines.any(|line| line.starts_with("gw-1: downloading")));
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(sensor.models.lock().unwrap().is_empty());
     site.broker.take().unwrap().stop();
     assert!(lines.any(|line| line.starts_with("no connection: ")));
     site.open();
@@ -115,7 +125,7 @@ fn foreign_wrong_and_endless_blocks_are_dropped_and_counted() {
     let sensor = Sensor::start(site.desk.folder(), "gw-1", site.sensor("gw-1"));
     let transfer = &picket::update::digest::Digest::of(&model()).to_string()[..16];
     let publish = format!(
-        "model publish {} --sensor gw-1 --rate 16 --watch --patience 300 --timestamp 7.timestamp.json 7.bundle",
+        "model publish {} --sensor gw-1 --rate 64 --watch --patience 300 --timestamp 7.timestamp.json 7.bundle",
         site.manager()
     );
     let mut child = site.desk.start(&publish);
@@ -140,7 +150,6 @@ fn foreign_wrong_and_endless_blocks_are_dropped_and_counted() {
     assert_eq!(*sensor.models.lock().unwrap(), [model()], "whole and right");
     // Each has its reason, which depends on when it came; those on no topic of a block are not even counted.
     wait_for("the counts", || sensor.mailbox.dropped().values().sum::<u64>() >= 150);
-    assert_eq!(sensor.mailbox.dropped().values().sum::<u64>(), 150);
     assert!(sensor.dropped(Reason::ForeignTransfer) >= 50);
     drop(client);
     flood.join().unwrap();

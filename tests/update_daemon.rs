@@ -19,9 +19,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use desk::{Desk, project};
-use picket::update::bundle::Bundle;
-use picket::update::document::{Desired, Policy};
-use picket::update::trust::Envelope;
 use serde_json::Value;
 use support::namespace::in_namespace;
 use support::program::{Daemon, open_folder, picket, set_mode, wait_until};
@@ -59,24 +56,27 @@ fn configuration(folder: &Path, desk: &Desk) -> PathBuf {
 /// Makes a release and puts it into the inbox.
 fn drop_in(desk: &Desk, inbox: &Path, number: u64) {
     desk.release(number, "--shadow-rows 0 --probation 1");
-    let bundle = fs::read(desk.path(&format!("{number}.bundle"))).unwrap();
-    let timestamp = fs::read(desk.path(&format!("{number}.timestamp.json"))).unwrap();
-    let timestamp: Envelope = serde_json::from_slice(&timestamp).unwrap();
-    let desired = Desired {
-        schema: Desired::SCHEMA.to_owned(),
-        request: format!("by-hand-{number}"),
-        roots: Vec::new(),
-        timestamp,
-        manifest: Bundle::read(&bundle).unwrap().envelope,
-        policy: Policy::default(),
-    };
-    fs::write(inbox.join(format!("{number}.bundle")), bundle).unwrap();
-    fs::write(inbox.join(format!("{number}.json")), serde_json::to_vec(&desired).unwrap()).unwrap();
+    desk.works(&format!(
+        "model publish --folder {} --timestamp {number}.timestamp.json {number}.bundle",
+        inbox.display()
+    ));
 }
 
 fn status(config: &Path) -> Option<Value> {
     let said = picket(args!["model", "status", "--json", "-c", config]);
-    said.status.success().then(|| serde_json::from_str(&said.stdout).unwrap())
+    let said: Value = said.status.success().then(|| serde_json::from_str(&said.stdout).unwrap())?;
+    let schema = |name: &str| -> Value {
+        let text = fs::read_to_string(project(&format!("docs/schema/{name}.schema.json"))).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let registry = jsonschema::Registry::new()
+        .add("https://picket.invalid/schema/update-reported.schema.json", schema("update-reported"))
+        .and_then(|registry| registry.prepare())
+        .unwrap();
+    let validator = jsonschema::options().with_registry(&registry).build(&schema("update-status")).unwrap();
+    let faults: Vec<String> = validator.iter_errors(&said).map(|fault| fault.to_string()).collect();
+    assert!(faults.is_empty(), "{faults:?}\n{said}");
+    Some(said)
 }
 
 #[track_caller]

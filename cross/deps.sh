@@ -66,6 +66,7 @@ fetch update
 install rustc-web cargo-web lld-16
 (
     cd "$tools"
-    apt-get -qq download libstd-rust-web-dev:arm64
+    mkdir -p std
+    fetch download libstd-rust-web-dev:arm64
     dpkg-deb -x libstd-rust-web-dev_*_arm64.deb "std/$target"
 )

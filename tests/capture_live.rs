@@ -19,6 +19,9 @@ use picket::capture::{
 use picket::frame::LinkType;
 use picket::time::Timestamp;
 
+#[path = "support/again.rs"]
+#[expect(dead_code, reason = "nothing here has to be alone")]
+mod again;
 #[path = "support/namespace.rs"]
 mod namespace;
 

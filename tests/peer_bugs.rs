@@ -22,6 +22,7 @@ use picket::mqtt::packet::PacketType::{
 };
 use picket::mqtt::version::Version as Spoken;
 
+use support::again::alone;
 use support::capture::{ACK, Capture, START, host, segment};
 use support::conversation::Conversation;
 use support::mqtt::{
@@ -78,6 +79,10 @@ fn suricata_3906_no_short_packet_of_any_type_trips_the_parser() {
 /// Incomplete transactions must not be kept: 60,000 QoS 1 and 2 messages that nobody ever acknowledges, then one more.
 #[test]
 fn suricata_4862_unfinished_exchanges_cost_no_memory() {
+    alone("suricata_4862_unfinished_exchanges_cost_no_memory", unfinished_exchanges);
+}
+
+fn unfinished_exchanges() {
     let mut talk = session(V311);
     for id in 1..=60_000_u16 {
         let mut message = publish_qos1(V311, "a/b", id, b"x");
@@ -94,7 +99,7 @@ fn suricata_4862_unfinished_exchanges_cost_no_memory() {
     assert!(resident() < before + kept + (24 << 20), "{before} to {}", resident());
 }
 
-/// Resident memory in octets.
+/// Resident memory of this process in octets.
 fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096

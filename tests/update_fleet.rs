@@ -14,6 +14,8 @@
     reason = "a test may panic, wait, read the clock and say why it was skipped; each uses a part of the support"
 )]
 
+#[path = "support/again.rs"]
+mod again;
 #[path = "support/authority.rs"]
 mod authority;
 #[path = "support/desk.rs"]

@@ -14,6 +14,7 @@ use super::args::update::{Passphrase, SignFile, Trust, TrustInit, TrustKey, Trus
 use crate::error::{ExitError, sysexits};
 use crate::update::document::{Moment, Role, RoleKeys, Roles, Root};
 use crate::update::keyfile::{self, KeyFault, MAX_KEY_FILE};
+use crate::update::read_at_most;
 use crate::update::reason::Refusal;
 use crate::update::signing::SigningKey;
 use crate::update::trust::{Envelope, Kind, PublicKey, SignedRoot, verify};
@@ -269,10 +270,7 @@ pub(super) fn refused(what: &str, path: &Path, refusal: &Refusal) -> ExitError {
 
 /// A file of at most `limit` octets.
 pub(super) fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, ExitError> {
-    let mut octets = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(limit + 1).read_to_end(&mut octets))
-        .map_err(|error| ExitError::file("read", path, &error))?;
+    let octets = read_at_most(path, limit).map_err(|error| ExitError::file("read", path, &error))?;
     if octets.len() as u64 > limit {
         let what = format!("read: {}: more than {limit} octets", path.display());
         return Err(ExitError::new(sysexits::DATAERR, what));

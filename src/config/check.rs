@@ -263,6 +263,18 @@ impl Check<'_> {
         Store { path: path.into(), byte_budget }
     }
 
+    /// One level of a topic, or empty, which means none.
+    pub(super) fn level(&mut self, key: &str, setting: Setting<String>) -> Option<String> {
+        let level = self.value(key, setting, String::new(), |text| {
+            if text.is_empty() || is_level(&text) {
+                Ok(Some(text).filter(|text| !text.is_empty()))
+            } else {
+                Err("must be 1 to 64 of A-Z a-z 0-9 _ -, or empty".into())
+            }
+        });
+        level.flatten()
+    }
+
     /// A number of bytes within `min..=max`.
     pub(super) fn size(
         &mut self,
@@ -319,15 +331,7 @@ impl Check<'_> {
             ),
             keep_alive: self.keep_alive(raw.keep_alive),
             metrics_every: self.duration("publish.metrics-every", raw.metrics_every, 60, SECOND, HOUR),
-            home_assistant: self
-                .value("publish.home-assistant", raw.home_assistant, String::new(), |text| {
-                    if text.is_empty() || is_level(&text) {
-                        Ok(Some(text).filter(|text| !text.is_empty()))
-                    } else {
-                        Err("must be 1 to 64 of A-Z a-z 0-9 _ -, or empty".into())
-                    }
-                })
-                .flatten(),
+            home_assistant: self.level("publish.home-assistant", raw.home_assistant),
             broker,
         };
         if publish.password_file.is_some() && publish.user.is_none() {

@@ -23,7 +23,7 @@ pub use advice::{Advice, advice};
 pub(crate) use document::{LineIndex, join, shorten, unknown};
 pub use fault::{ConfigError, Fault};
 pub(crate) use fault::{Faults, Summary};
-pub use update::Update;
+pub use update::{CLOCK_MARKS, Update};
 pub use value::Interface;
 
 pub use crate::publish::broker_url::BrokerUrl;

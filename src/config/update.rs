@@ -10,8 +10,9 @@ use crate::update::MAX_MODEL_BYTES;
 
 /// One day, in seconds.
 const DAY: u64 = 86_400;
-/// Characters of a channel's name at most.
-const MAX_CHANNEL: usize = 64;
+
+/// Files that exist once the clock is set: systemd-timesyncd's, and that of the OpenWrt package's hotplug script of ntpd.
+pub const CLOCK_MARKS: [&str; 2] = ["/run/systemd/timesync/synchronized", "/var/run/picket/clock"];
 
 /// How models are updated from afar.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,7 +25,7 @@ pub struct Update {
     pub path: PathBuf,
     /// Folder in which releases are put by hand.
     pub inbox: Option<PathBuf>,
-    /// A file that exists once the clock is set, besides systemd-timesyncd's.
+    /// A file that exists once the clock is set, besides [`CLOCK_MARKS`].
     pub time_mark: Option<PathBuf>,
     /// The channel followed besides the sensor's own topic.
     pub channel: Option<String>,
@@ -53,14 +54,6 @@ impl Check<'_> {
         };
         let trust_root = folder("update.trust-root", raw.trust_root, "/etc/picket/trust/root.json").into();
         let path = folder("update.path", raw.path, "/var/lib/picket/models").into();
-        let channel = self.value("update.channel", raw.channel, String::new(), |channel| {
-            let sound = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-            if channel.len() <= MAX_CHANNEL && channel.chars().all(sound) {
-                Ok(Some(channel).filter(|channel| !channel.is_empty()))
-            } else {
-                Err(format!("must be 1 to {MAX_CHANNEL} of A-Z a-z 0-9 _ -, or empty"))
-            }
-        });
         Update {
             enabled: self.switch("update.enabled", raw.enabled, false),
             trust_root,
@@ -69,7 +62,7 @@ impl Check<'_> {
             time_mark: self
                 .optional("update.time-mark", raw.time_mark, "/run/picket/time-synchronised")
                 .map(PathBuf::from),
-            channel: channel.flatten(),
+            channel: self.level("update.channel", raw.channel),
             transport: self.choice(
                 "update.transport",
                 raw.transport,

@@ -144,12 +144,12 @@ pub fn run(config: &Config) -> Result<(), ExitError> {
 /// Lets models change hands; returns the names of all when the one in use is another.
 fn exchange(engine: &mut Engine<'_, LiveModels>, desk: &Desk) -> Option<Vec<String>> {
     let scorer = engine.scorer();
-    let is_other = scorer.visit(desk);
+    if !scorer.visit(desk) {
+        return None;
+    }
     let (place, labels) = (scorer.place(), scorer.labels());
-    is_other.then(|| {
-        engine.model_changed(place);
-        labels
-    })
+    engine.model_changed(place);
+    Some(labels)
 }
 
 fn names(config: &Config) -> String {

@@ -74,8 +74,6 @@ struct Lying {
     put: u64,
     retired: Vec<OnnxScorer>,
     readings: Readings,
-    /// Names of the models in use, in the order of their places.
-    labels: Vec<String>,
 }
 
 /// Where models change hands; clones are the same desk.
@@ -105,12 +103,6 @@ impl Desk {
         };
         drop(retired);
         readings
-    }
-
-    /// Names of the models in use, in the order of their places.
-    #[must_use]
-    pub fn labels(&self) -> Vec<String> {
-        self.lock().labels.clone()
     }
 
     /// Readings as a pipeline would leave them.
@@ -183,9 +175,9 @@ impl LiveModels {
                 ..current.probe
             }),
         };
-        if is_other || lying.labels.is_empty() {
+        drop(lying);
+        if is_other {
             self.serve();
-            lying.labels = self.labels();
         }
         is_other
     }
@@ -271,9 +263,9 @@ impl Times {
     /// Does something with `rows` rows and notes the processor's time for it, shared out evenly. Not the wall clock's: on a
     /// busy gateway that measures the others.
     fn measure(&mut self, rows: usize, work: impl FnOnce()) {
-        let begun = processor_us();
+        let begun = processor_us(ClockId::CLOCK_THREAD_CPUTIME_ID);
         work();
-        let us = processor_us().saturating_sub(begun);
+        let us = processor_us(ClockId::CLOCK_THREAD_CPUTIME_ID).saturating_sub(begun);
         if rows > 0 {
             let class = Self::class(us.div_ceil(rows as u64));
             if let Some(count) = self.rows.get_mut(class) {
@@ -305,8 +297,9 @@ impl Times {
     }
 }
 
-fn processor_us() -> u64 {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(0, |time| {
+/// Time that the processor spent, by one of its clocks, in microseconds; 0 where there is no such clock.
+pub(crate) fn processor_us(clock: ClockId) -> u64 {
+    clock_gettime(clock).map_or(0, |time| {
         let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
         seconds * 1_000_000 + u64::try_from(time.tv_nsec()).unwrap_or(0) / 1000
     })
@@ -337,7 +330,7 @@ mod tests {
         assert!(desk.look().orders < number);
         assert!(live.visit(&desk) && !live.visit(&desk));
         assert_eq!((live.models().len(), score(&mut live)), (1, 0));
-        assert_eq!(desk.labels(), [default_model().info().label()]);
+        assert_eq!(live.labels(), [default_model().info().label()]);
         live.visit(&desk);
         let readings = desk.look();
         assert_eq!((readings.orders, readings.probe.rows, readings.shadow), (number, 10, None));

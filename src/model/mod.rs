@@ -41,6 +41,7 @@ pub mod wire;
 
 pub use error::{Fault, LoadError};
 pub use info::ModelInfo;
+pub(crate) use live::processor_us;
 pub use live::{Desk, LiveModels, Order, Readings};
 pub use onnx::OnnxScorer;
 pub use set::ModelSet;

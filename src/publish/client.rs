@@ -63,56 +63,80 @@ impl Connector {
 
     fn connect(&self, client_id: &str) -> (Sender, Connection) {
         let will = self.will.as_ref().map(|will| will());
-        let credentials = self.config.credentials.as_ref();
-        // rumqttc writes "host:port" and resolves that, so an IPv6 address needs its brackets here.
-        let broker = &self.config.broker;
-        let host = if broker.host().contains(':') {
-            format!("[{}]", broker.host())
-        } else {
-            broker.host().to_owned()
-        };
-        let keep_alive = self.config.keep_alive.max(Duration::from_secs(5));
         let in_flight = u16::try_from(2 * QUEUE).unwrap_or(u16::MAX);
         match self.config.protocol {
             Protocol::V5 => {
-                let mut options = v5::MqttOptions::new(client_id, host, broker.port());
-                options
-                    .set_transport(self.transport.clone())
-                    .set_keep_alive(keep_alive)
-                    .set_clean_start(true)
-                    .set_max_packet_size(Some(MAX_PACKET))
-                    .set_outgoing_inflight_upper_limit(in_flight);
+                let mut options = options_v5(&self.config, self.transport.clone(), client_id);
+                options.set_outgoing_inflight_upper_limit(in_flight);
                 if let Some(Will { topic, payload }) = will {
                     let qos = v5::mqttbytes::QoS::AtLeastOnce;
                     options.set_last_will(packets5::LastWill::new(topic, payload, qos, true, None));
-                }
-                if let Some(credentials) = credentials {
-                    options.set_credentials(credentials.user(), credentials.password());
                 }
                 let (client, connection) = v5::Client::new(options, QUEUE);
                 (Sender::V5(client), Connection::V5(connection))
             }
             Protocol::V311 => {
-                let mut options = rumqttc::MqttOptions::new(client_id, host, broker.port());
-                let max_packet = usize::try_from(MAX_PACKET).unwrap_or(usize::MAX);
-                options
-                    .set_transport(self.transport.clone())
-                    .set_keep_alive(keep_alive)
-                    .set_clean_session(true)
-                    .set_max_packet_size(max_packet, max_packet)
-                    .set_inflight(in_flight);
+                let mut options = options_v311(&self.config, self.transport.clone(), client_id);
+                options.set_inflight(in_flight);
                 if let Some(Will { topic, payload }) = will {
                     let qos = rumqttc::QoS::AtLeastOnce;
                     options.set_last_will(rumqttc::LastWill::new(topic, payload, qos, true));
-                }
-                if let Some(credentials) = credentials {
-                    options.set_credentials(credentials.user(), credentials.password());
                 }
                 let (client, connection) = rumqttc::Client::new(options, QUEUE);
                 (Sender::V311(client), Connection::V311(connection))
             }
         }
     }
+}
+
+/// rumqttc writes "host:port" and resolves that, so an IPv6 address needs its brackets.
+fn host(config: &PublisherConfig) -> String {
+    match config.broker.host() {
+        host if host.contains(':') => format!("[{host}]"),
+        host => host.to_owned(),
+    }
+}
+
+/// The shortest that rumqttc takes.
+fn keep_alive(config: &PublisherConfig) -> Duration {
+    config.keep_alive.max(Duration::from_secs(5))
+}
+
+/// What every connection of MQTT 5 is made with.
+pub(super) fn options_v5(
+    config: &PublisherConfig,
+    transport: Transport,
+    client_id: impl Into<String>,
+) -> v5::MqttOptions {
+    let mut options = v5::MqttOptions::new(client_id, host(config), config.broker.port());
+    options
+        .set_transport(transport)
+        .set_keep_alive(keep_alive(config))
+        .set_clean_start(true)
+        .set_max_packet_size(Some(MAX_PACKET));
+    if let Some(credentials) = &config.credentials {
+        options.set_credentials(credentials.user(), credentials.password());
+    }
+    options
+}
+
+/// What every connection of MQTT 3.1.1 is made with.
+pub(super) fn options_v311(
+    config: &PublisherConfig,
+    transport: Transport,
+    client_id: impl Into<String>,
+) -> rumqttc::MqttOptions {
+    let mut options = rumqttc::MqttOptions::new(client_id, host(config), config.broker.port());
+    let max_packet = usize::try_from(MAX_PACKET).unwrap_or(usize::MAX);
+    options
+        .set_transport(transport)
+        .set_keep_alive(keep_alive(config))
+        .set_clean_session(true)
+        .set_max_packet_size(max_packet, max_packet);
+    if let Some(credentials) = &config.credentials {
+        options.set_credentials(credentials.user(), credentials.password());
+    }
+    options
 }
 
 #[cfg(feature = "tls")]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::backoff::BackoffPolicy;
 use super::broker_url::BrokerUrl;
 use super::update::Remote;
+use crate::config::Publish;
 
 /// Why publishing cannot be set up. All of them are faults of the configuration (sysexits 78).
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +76,19 @@ impl Credentials {
         Ok((Self { user: user.to_owned(), password: password.to_owned() }, warning))
     }
 
+    /// The same where both are named, else none; the warning goes to the log.
+    ///
+    /// # Errors
+    /// As [`Credentials::from_file`].
+    pub fn of(user: Option<&str>, file: Option<&Path>) -> Result<Option<Self>, PublishError> {
+        let Some((user, file)) = user.zip(file) else { return Ok(None) };
+        let (credentials, warning) = Self::from_file(user, file)?;
+        if let Some(warning) = warning {
+            log::warn!("{warning}");
+        }
+        Ok(Some(credentials))
+    }
+
     /// The user name.
     #[must_use]
     pub fn user(&self) -> &str {
@@ -126,6 +140,26 @@ pub struct PublisherConfig {
 }
 
 impl PublisherConfig {
+    /// What the configuration says; none where nothing is published. Reads the secrets.
+    ///
+    /// # Errors
+    /// The password file cannot be used.
+    pub fn of(publish: &Publish) -> Result<Option<Self>, PublishError> {
+        let Some(broker) = &publish.broker else { return Ok(None) };
+        let identity = publish.identity.as_ref();
+        Ok(Some(Self {
+            protocol: publish.protocol,
+            credentials: Credentials::of(publish.user.as_deref(), publish.password_file.as_deref())?,
+            tls: TlsFiles {
+                ca: publish.ca_file.clone(),
+                client: identity.map(|identity| (identity.cert_file.clone(), identity.key_file.clone())),
+            },
+            keep_alive: publish.keep_alive,
+            home_assistant: publish.home_assistant.clone(),
+            ..Self::new(broker.clone())
+        }))
+    }
+
     /// MQTT 5 without credentials, keep-alive 30 s, status every 60 s.
     #[must_use]
     pub fn new(broker: BrokerUrl) -> Self {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rumqttc::v5;
 use rumqttc::v5::mqttbytes::v5 as packets5;
 
-use super::client::transport;
+use super::client::{options_v5, options_v311, transport};
 use super::config::{Protocol, PublishError, PublisherConfig};
 use super::link::{Down, down_v5, down_v311, verdict};
 use super::topics::{SensorName, Topics};
@@ -50,28 +50,10 @@ pub fn ask(
     let transport = transport(config)?;
     let end = Instant::now() + patience;
     let topic = Topics::new(sensor).metric_doctor();
-    let host = match config.broker.host() {
-        host if host.contains(':') => format!("[{host}]"),
-        host => host.to_owned(),
-    };
     let client_id = format!("{CLIENT_ID}-{}", std::process::id());
     Ok(match config.protocol {
-        Protocol::V5 => {
-            let mut options = v5::MqttOptions::new(client_id, host, config.broker.port());
-            options.set_transport(transport).set_keep_alive(config.keep_alive).set_clean_start(true);
-            if let Some(credentials) = &config.credentials {
-                options.set_credentials(credentials.user(), credentials.password());
-            }
-            ask_v5(options, &topic, reads, end)
-        }
-        Protocol::V311 => {
-            let mut options = rumqttc::MqttOptions::new(client_id, host, config.broker.port());
-            options.set_transport(transport).set_keep_alive(config.keep_alive).set_clean_session(true);
-            if let Some(credentials) = &config.credentials {
-                options.set_credentials(credentials.user(), credentials.password());
-            }
-            ask_v311(options, &topic, end)
-        }
+        Protocol::V5 => ask_v5(options_v5(config, transport, client_id), &topic, reads, end),
+        Protocol::V311 => ask_v311(options_v311(config, transport, client_id), &topic, end),
     })
 }
 

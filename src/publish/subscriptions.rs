@@ -22,6 +22,13 @@ struct Subscription {
     pause: Duration,
 }
 
+impl Subscription {
+    /// Whether what it brings is still waited for.
+    fn is_on_trial(&self, now: Instant) -> bool {
+        self.since.is_some_and(|since| now < since + TRIAL)
+    }
+}
+
 /// The filters of a client.
 #[derive(Debug)]
 pub(super) struct Subscriptions {
@@ -37,8 +44,7 @@ impl Subscriptions {
 
     /// What is to be subscribed now. Each filter is to be acknowledged by [`Self::made`] once it was asked for.
     pub(super) fn due(&self, now: Instant) -> Vec<String> {
-        let on_trial = |s: &Subscription| s.since.is_some_and(|since| now < since + TRIAL);
-        if self.one_by_one && self.all.iter().any(on_trial) {
+        if self.one_by_one && self.all.iter().any(|s| s.is_on_trial(now)) {
             return Vec::new();
         }
         let due = |s: &&Subscription| s.since.is_none() && s.left_out_until.is_none_or(|until| until <= now);
@@ -62,10 +68,9 @@ impl Subscriptions {
     pub(super) fn overrun(&mut self, now: Instant) -> Vec<String> {
         let mut left_out = Vec::new();
         if self.one_by_one {
-            let on_trial = |s: &Subscription| s.since.is_some_and(|since| now < since + TRIAL);
             // Later than a trial it was no retained message, and can have come by any of them.
-            let any = !self.all.iter().any(on_trial);
-            for s in self.all.iter_mut().filter(|s| s.since.is_some() && (any || on_trial(s))) {
+            let any = !self.all.iter().any(|s| s.is_on_trial(now));
+            for s in self.all.iter_mut().filter(|s| s.since.is_some() && (any || s.is_on_trial(now))) {
                 s.left_out_until = Some(now + s.pause);
                 s.pause = (s.pause * 2).min(LEFT_OUT.1);
                 left_out.push(s.filter.clone());

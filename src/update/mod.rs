@@ -18,5 +18,16 @@ pub mod signing;
 pub mod slots;
 pub mod trust;
 
+/// What is in a file, and of one with more than `limit` octets one more than that: enough to be refused for.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn read_at_most(path: &std::path::Path, limit: u64) -> std::io::Result<Vec<u8>> {
+    use std::io::Read as _;
+    let mut octets = Vec::new();
+    std::fs::File::open(path)?.take(limit + 1).read_to_end(&mut octets)?;
+    Ok(octets)
+}
+
 /// Largest model that can be published, in octets: what the daemon loads at all.
 pub const MAX_MODEL_BYTES: u64 = crate::model::MAX_FILE_BYTES as u64;

@@ -12,6 +12,7 @@
     reason = "every test binary uses another part of it, and a test may panic and cast figures it made itself"
 )]
 
+pub mod again;
 pub mod attack;
 pub mod benign;
 pub mod capture;

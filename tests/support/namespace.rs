@@ -2,13 +2,12 @@
 
 use std::process::Command;
 
-/// Set in the child that runs inside the namespace.
-const INSIDE: &str = "PICKET_TEST_NAMESPACE";
+use super::again::{again, inside};
 
 /// Runs `body` as root in a new network namespace with its loopback up, by starting this test binary again under
 /// `unshare --net`; `test` is the name of the calling test. Prints a line when it is skipped.
 pub(crate) fn in_namespace(test: &str, body: fn()) {
-    if std::env::var_os(INSIDE).is_some() {
+    if inside() {
         ip("link set lo up");
         return body();
     }
@@ -16,16 +15,7 @@ pub(crate) fn in_namespace(test: &str, body: fn()) {
         println!("{test}: skipped, needs root");
         return;
     }
-    let out = Command::new("unshare")
-        .args(["--net", "--"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    let said = [out.stdout, out.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    assert!(out.status.success() && said.contains("1 passed"), "{said}");
+    again(test, Command::new("unshare").args(["--net", "--"]).arg(std::env::current_exe().unwrap()));
 }
 
 /// `ip` with the words of `args`.

@@ -1,6 +1,7 @@
 //! `picket model publish` and the sensors that it speaks to.
 
 use std::io::{BufRead as _, BufReader};
+use std::process::Child;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -37,6 +38,17 @@ fn site() -> Option<Site> {
         std::fs::copy(entry.path(), site.desk.path(entry.file_name().to_str().unwrap())).unwrap();
     }
     Some(site)
+}
+
+/// Publishes release 7 so slowly that something can happen during the transfer; what the command says.
+fn slowly(site: &Site) -> (Child, impl Iterator<Item = String> + use<>) {
+    let publish = format!(
+        "model publish {} --sensor gw-1 --rate 64 --watch --patience 300 --timestamp 7.timestamp.json 7.bundle",
+        site.manager()
+    );
+    let mut child = site.desk.start(&publish);
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    (child, lines)
 }
 
 #[test]
@@ -99,13 +111,7 @@ fn a_channel_reaches_all_that_follow_it_even_those_that_come_later() {
 fn a_broker_that_goes_away_during_a_transfer_costs_time_alone() {
     let Some(mut site) = site() else { return };
     let sensor = Sensor::start(site.desk.folder(), "gw-1", site.sensor("gw-1"));
-    // Slow enough that the transfer is not over when the broker goes.
-    let publish = format!(
-        "model publish {} --sensor gw-1 --rate 64 --watch --patience 300 --timestamp 7.timestamp.json 7.bundle",
-        site.manager()
-    );
-    let mut child = site.desk.start(&publish);
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let (mut child, mut lines) = slowly(&site);
     // Some blocks are there, and most are not.
     assert!(lines.any(|line| line.starts_with("gw-1: downloading")));
     std::thread::sleep(Duration::from_secs(1));
@@ -124,12 +130,7 @@ fn foreign_wrong_and_endless_blocks_are_dropped_and_counted() {
     let Some(site) = site() else { return };
     let sensor = Sensor::start(site.desk.folder(), "gw-1", site.sensor("gw-1"));
     let transfer = &picket::update::digest::Digest::of(&model()).to_string()[..16];
-    let publish = format!(
-        "model publish {} --sensor gw-1 --rate 64 --watch --patience 300 --timestamp 7.timestamp.json 7.bundle",
-        site.manager()
-    );
-    let mut child = site.desk.start(&publish);
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let (mut child, mut lines) = slowly(&site);
     assert!(lines.any(|line| line.starts_with("gw-1: downloading")));
     // Somebody with the manager's rights sends what nobody asked for, while the transfer goes on.
     let (client, mut connection) = site.client("manager");

@@ -39,6 +39,10 @@ pub(super) struct Row {
     pub(super) progress: Progress,
 }
 
+impl Row {
+    const SILENT: Self = Self { reported: None, is_online: None, progress: Progress::Silent };
+}
+
 /// The sensors.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Fleet {
@@ -52,7 +56,7 @@ pub(super) struct Fleet {
 impl Fleet {
     /// The sensors that were named.
     pub(super) fn of(goal: Goal, names: impl IntoIterator<Item = String>) -> Self {
-        let row = |name| (name, Row { reported: None, is_online: None, progress: Progress::Silent });
+        let row = |name| (name, Row::SILENT);
         let rows: BTreeMap<_, _> = names.into_iter().map(row).collect();
         Self { goal, expected: Some(rows.len()), rows, is_open: false }
     }
@@ -94,8 +98,7 @@ impl Fleet {
 
     fn row(&mut self, sensor: &str) -> Option<&mut Row> {
         if self.is_open && self.rows.len() < MAX_SENSORS && !self.rows.contains_key(sensor) {
-            let row = Row { reported: None, is_online: None, progress: Progress::Silent };
-            self.rows.insert(sensor.to_owned(), row);
+            self.rows.insert(sensor.to_owned(), Row::SILENT);
         }
         self.rows.get_mut(sensor)
     }

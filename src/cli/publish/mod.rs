@@ -174,16 +174,6 @@ impl Ready {
 }
 
 fn connection(args: &BrokerArgs, url: &BrokerUrl) -> Result<PublisherConfig, ExitError> {
-    let credentials = match (&args.user, &args.password_file) {
-        (Some(user), Some(file)) => {
-            let (credentials, warning) = Credentials::from_file(user, file)?;
-            if let Some(warning) = warning {
-                log::warn!("{warning}");
-            }
-            Some(credentials)
-        }
-        _ => None,
-    };
     let backoff = BackoffPolicy {
         first: Duration::from_millis(500),
         most: Duration::from_secs(10),
@@ -191,7 +181,7 @@ fn connection(args: &BrokerArgs, url: &BrokerUrl) -> Result<PublisherConfig, Exi
     };
     Ok(PublisherConfig {
         protocol: args.version.into(),
-        credentials,
+        credentials: Credentials::of(args.user.as_deref(), args.password_file.as_deref())?,
         tls: TlsFiles { ca: args.ca_file.clone(), client: args.cert_file.clone().zip(args.key_file.clone()) },
         backoff,
         ..PublisherConfig::new(url.clone())

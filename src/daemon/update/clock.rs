@@ -9,12 +9,11 @@
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use crate::config::CLOCK_MARKS;
 use crate::update::document::Moment;
 use crate::update::machine::At;
 use crate::update::trust::Clock;
 
-/// Made once the clock is set: by systemd-timesyncd, and on OpenWrt by the package's hotplug script of ntpd.
-const MARKS: [&str; 2] = ["/run/systemd/timesync/synchronized", "/var/run/picket/clock"];
 /// It is later than this in any case: 2026-11-01.
 const RELEASED: Moment = Moment(1_793_491_200);
 
@@ -35,7 +34,7 @@ impl Clocks {
     /// With these marks besides the known ones.
     #[expect(clippy::disallowed_methods, reason = "waiting and retrying go by the clock of a living process")]
     pub(super) fn new(mark: Option<PathBuf>) -> Self {
-        let marks = mark.into_iter().chain(MARKS.map(PathBuf::from)).collect();
+        let marks = mark.into_iter().chain(CLOCK_MARKS.map(PathBuf::from)).collect();
         Self { marks, started: Instant::now() }
     }
 

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::update::bundle::{Bundle, MAX_BUNDLE_BYTES};
 use crate::update::digest::Digest;
 use crate::update::document::Desired;
+use crate::update::read_at_most;
 
 /// Files looked at.
 const MAX_FILES: usize = 32;
@@ -47,7 +47,7 @@ impl Inbox {
                 Some((last, handed_on)) if *last == look => {
                     if !*handed_on {
                         *handed_on = true;
-                        documents.extend(read(&path, Desired::MAX_BYTES as u64));
+                        documents.extend(read_at_most(&path, Desired::MAX_BYTES as u64));
                     }
                 }
                 _ => {
@@ -78,7 +78,7 @@ impl Inbox {
             if self.useless.get(&path) == Some(&look) {
                 continue;
             }
-            match read(&path, MAX_BUNDLE_BYTES).and_then(|octets| Bundle::read(&octets).ok()) {
+            match read_at_most(&path, MAX_BUNDLE_BYTES).ok().and_then(|octets| Bundle::read(&octets).ok()) {
                 Some(bundle) if bundle.manifest.artifact.sha256 == sha256 => return Some(bundle.model),
                 Some(_) => {}
                 None => {
@@ -101,13 +101,6 @@ impl Inbox {
         };
         paths.into_iter().filter_map(look).collect()
     }
-}
-
-/// A file; one octet more than `limit` where it is larger, to be refused for that.
-fn read(path: &Path, limit: u64) -> Option<Vec<u8>> {
-    let mut octets = Vec::new();
-    fs::File::open(path).ok()?.take(limit + 1).read_to_end(&mut octets).ok()?;
-    Some(octets)
 }
 
 #[cfg(test)]

@@ -90,6 +90,8 @@ struct Progress {
     order: u64,
     is_testing: bool,
     ticked_ms: Option<u64>,
+    /// What the slots held, and in which generation of the store's state.
+    slots: (Option<u64>, Slots),
 }
 
 /// What carrying out an action brought about at once.
@@ -111,7 +113,8 @@ impl<T: Trial> Runner<T> {
     ) -> Self {
         let installed = updater.store().state().installed(Place::Factory);
         let using = Running { place: Place::Factory, installed };
-        let state = Progress { using, order: 0, is_testing: false, ticked_ms: None };
+        let state =
+            Progress { using, order: 0, is_testing: false, ticked_ms: None, slots: (None, Slots::default()) };
         let orders = Orders::default();
         Self { updater, mailbox, desk, trial, inbox, orders, board, fixed, state }
     }
@@ -299,8 +302,18 @@ impl<T: Trial> Runner<T> {
         for (reason, count) in self.updater.dropped() {
             *dropped.entry(*reason).or_default() += count;
         }
-        self.orders.say(&reported, &dropped, &Slots::of(self.updater.store(), self.fixed.factory.as_deref()));
+        self.look_at_slots();
+        self.orders.say(&reported, &dropped, &self.state.slots.1);
         self.mailbox.report(reported);
+    }
+
+    /// Reads what the slots hold, if it can have changed: with every block of a transfer there is a report.
+    fn look_at_slots(&mut self) {
+        let store = self.updater.store();
+        let generation = Some(store.state().generation);
+        if self.state.slots.0 != generation {
+            self.state.slots = (generation, Slots::of(store, self.fixed.factory.as_deref()));
+        }
     }
 
     /// How updating is, not how the latest update went: that is reported.

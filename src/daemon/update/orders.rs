@@ -37,7 +37,7 @@ struct Held {
 }
 
 /// What lies in the slots.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize)]
 pub(in crate::daemon) struct Slots(Vec<Held>);
 
 impl Slots {

@@ -17,6 +17,7 @@ use crate::publish::status::{Board, Condition, Part};
 use crate::update::compat::{Device, Ways};
 use crate::update::machine::Updater;
 use crate::update::mailbox::Mailbox;
+use crate::update::read_at_most;
 use crate::update::selftest::{Limits, Tester};
 use crate::update::slots::{Folder, Opened, Store};
 use crate::update::trust::{Kind, SignedRoot};
@@ -144,11 +145,7 @@ fn tell(opened: Opened) -> Option<String> {
 }
 
 fn read_root(path: &Path) -> Result<SignedRoot, String> {
-    use std::io::Read as _;
-    let limit = Kind::Root.max_envelope() as u64;
-    let mut octets = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(limit + 1).read_to_end(&mut octets))
+    let octets = read_at_most(path, Kind::Root.max_envelope() as u64)
         .map_err(|error| format!("{}: {}", path.display(), plain(&error)))?;
     SignedRoot::from_file(&octets).map_err(|refusal| format!("{}: {refusal}", path.display()))
 }

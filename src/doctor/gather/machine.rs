@@ -10,14 +10,10 @@ use nix::sys::statvfs::{FsFlags, Statvfs, statvfs};
 use nix::unistd::{Uid, User};
 
 use super::network::tool;
+use crate::config::CLOCK_MARKS;
 use crate::doctor::facts::{Clock, Disk, Rights};
 use crate::doctor::parse;
 use crate::privileges;
-
-/// systemd-timesyncd touches it when it has set the clock.
-const TIMESYNCD: &str = "/run/systemd/timesync/synchronized";
-/// Our hotplug script for OpenWrt's sysntpd makes it.
-const SYSNTPD: &str = "/var/run/picket/clock";
 
 pub(super) fn rights(user: &str) -> Rights {
     Rights {
@@ -38,7 +34,7 @@ pub(super) fn clock() -> Clock {
 
 /// Whoever keeps the clock is asked in turn.
 fn synchronised() -> Option<bool> {
-    if [TIMESYNCD, SYSNTPD].iter().any(|file| Path::new(file).exists()) {
+    if CLOCK_MARKS.iter().any(|file| Path::new(file).exists()) {
         return Some(true);
     }
     if Path::new("/run/systemd/system").exists() {

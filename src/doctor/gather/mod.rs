@@ -10,9 +10,9 @@ use std::time::Duration;
 use super::facts::{ModelFact, Snapshot, Uplink, Wanted};
 use crate::config::{Config, Interface, OnMissing, advice};
 use crate::model::ModelSet;
-use crate::publish::config::{Credentials, PublisherConfig, TlsFiles};
+use crate::publish::config::PublisherConfig;
 use crate::publish::probe::{self, Answer};
-use crate::publish::topics::ROOT;
+use crate::publish::topics::Topics;
 
 /// How long the management broker has for its answers.
 const BROKER_PATIENCE: Duration = Duration::from_secs(5);
@@ -83,22 +83,10 @@ fn not_asked(config: &Config) -> Uplink {
 
 /// Asks the management broker.
 fn uplink(config: &Config) -> Uplink {
-    let publish = config.publish();
-    let Some(broker) = &publish.broker else { return Uplink::Off };
-    let credentials = match (&publish.user, &publish.password_file) {
-        (Some(user), Some(file)) => match Credentials::from_file(user, file) {
-            Ok((credentials, _)) => Some(credentials),
-            Err(error) => return Uplink::Unusable(error.to_string()),
-        },
-        _ => None,
-    };
-    let client =
-        publish.identity.as_ref().map(|identity| (identity.cert_file.clone(), identity.key_file.clone()));
-    let asked = PublisherConfig {
-        protocol: publish.protocol,
-        credentials,
-        tls: TlsFiles { ca: publish.ca_file.clone(), client },
-        ..PublisherConfig::new(broker.clone())
+    let asked = match PublisherConfig::of(config.publish()) {
+        Ok(Some(asked)) => asked,
+        Ok(None) => return Uplink::Off,
+        Err(error) => return Uplink::Unusable(error.to_string()),
     };
     match probe::ask(&asked, config.sensor(), &reads(config), BROKER_PATIENCE) {
         Err(error) => Uplink::Unusable(error.to_string()),
@@ -114,7 +102,7 @@ fn reads(config: &Config) -> Vec<String> {
     if !update.enabled {
         return Vec::new();
     }
-    let own = format!("{ROOT}/{}/update/desired", config.sensor());
-    let fleet = update.channel.iter().map(|channel| format!("{ROOT}/_fleet/update/{channel}"));
+    let own = Topics::new(config.sensor()).update_desired();
+    let fleet = update.channel.iter().map(|channel| Topics::channel(channel));
     std::iter::once(own).chain(fleet).collect()
 }

@@ -1,7 +1,6 @@
 //! The child: reads one slot, gives everything up, tries the model, says how it went.
 
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use nix::sys::prctl;
@@ -11,6 +10,7 @@ use nix::sys::signal::Signal;
 use super::{Answer, Limits, try_model};
 use crate::sandbox::{self, Reach};
 use crate::update::bundle::{Bundle, MAX_BUNDLE_BYTES};
+use crate::update::read_at_most;
 use crate::update::reason::{Reason, Refusal};
 
 /// Time of the processor besides that for loading, in seconds: for the golden vectors and for measuring.
@@ -34,16 +34,10 @@ fn examine(path: &Path, limits: Limits) -> Result<String, Refusal> {
         Refusal::new(Reason::SelfTestFailed, format!("{what}: {error}"))
     };
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(|error| failed("tying it to the helper", &error))?;
-    let octets = read(path).map_err(|error| failed("the slot", &error))?;
+    let octets = read_at_most(path, MAX_BUNDLE_BYTES).map_err(|error| failed("the slot", &error))?;
     let bundle = Bundle::read(&octets)?;
     give_everything_up(&bundle, limits).map_err(|error| failed("its limits", &error))?;
     try_model(&bundle.manifest, &bundle.model, limits)
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut octets = Vec::new();
-    File::open(path)?.take(MAX_BUNDLE_BYTES + 1).read_to_end(&mut octets)?;
-    Ok(octets)
 }
 
 /// Limits that the kernel keeps, then the cage with nothing in it. Without the limits nothing is tried; a kernel without the

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use super::helper::WALL_LIMIT;
@@ -94,11 +94,16 @@ impl Tester {
         self.helper.is_some()
     }
 
-    /// The helper is of no use any more. It is killed and waited for, and with it, by the kernel, its child.
+    /// The helper is killed and waited for, and with it, by the kernel, its child.
+    fn end(&mut self) -> Option<io::Result<ExitStatus>> {
+        let (socket, mut helper) = self.helper.take()?;
+        drop(socket);
+        Some(helper.kill().and_then(|()| helper.wait()))
+    }
+
+    /// The helper is of no use any more.
     fn lose(&mut self) {
-        if let Some((socket, mut helper)) = self.helper.take() {
-            drop(socket);
-            let ended = helper.kill().and_then(|()| helper.wait());
+        if let Some(ended) = self.end() {
             log::warn!(
                 "the helper for self-tests is lost ({ended:?}); no model is taken before the next start"
             );
@@ -112,9 +117,6 @@ fn lost() -> Refusal {
 
 impl Drop for Tester {
     fn drop(&mut self) {
-        if let Some((socket, mut helper)) = self.helper.take() {
-            drop(socket);
-            let _ = helper.kill().and_then(|()| helper.wait());
-        }
+        let _ = self.end();
     }
 }

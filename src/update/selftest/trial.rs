@@ -1,13 +1,13 @@
 //! The trial itself: load, compare with the golden vectors, measure. Runs in the child.
 
 use nix::sys::resource::{UsageWho, getrusage};
-use nix::time::{ClockId, clock_gettime};
+use nix::time::ClockId;
 
 use super::Limits;
 use crate::detect::scorer::Verdict;
 use crate::features::FeatureVector;
 use crate::model::golden::{self, Golden, GoldenFault};
-use crate::model::{Fault, OnnxScorer};
+use crate::model::{Fault, OnnxScorer, processor_us};
 use crate::update::document::Manifest;
 use crate::update::reason::{Reason, Refusal};
 
@@ -107,14 +107,6 @@ fn row_time(scorer: &mut OnnxScorer, manifest: &Manifest) -> u64 {
     let measured = times.get_mut(WARMING_ROWS..).unwrap_or_default();
     measured.sort_unstable();
     measured.get(measured.len() * 99 / 100).copied().unwrap_or(u64::MAX)
-}
-
-/// The clock of the processor, in microseconds.
-fn processor_us(clock: ClockId) -> u64 {
-    clock_gettime(clock).map_or(0, |time| {
-        let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
-        seconds * 1_000_000 + u64::try_from(time.tv_nsec()).unwrap_or(0) / 1000
-    })
 }
 
 /// The most memory that this process had at any time, in KiB.

@@ -1,13 +1,11 @@
 //! The process is killed at any moment of updates that follow one another without a pause, on a real disk.
 
 use std::io::Read as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 
 use super::*;
 
-/// The folder, in the environment of the process that is to be killed.
-const FOLDER: &str = "PICKET_KILL_FOLDER";
 /// How often it is killed.
 const KILLS: &str = "PICKET_KILLS";
 
@@ -33,7 +31,7 @@ fn look(folder: &Path, last: u64) -> u64 {
 /// Not a test: what [`killed_at_any_moment`] kills.
 #[test]
 fn updates_without_end() {
-    let Ok(folder) = std::env::var(FOLDER) else { return };
+    let Ok(folder) = std::env::var(ALONE) else { return };
     let mut rig = Rig::new(Path::new(&folder));
     println!("\nready");
     loop {
@@ -61,12 +59,8 @@ fn killed_at_any_moment() {
     let (mut last, mut random) = (0, 0x9e37_79b9_7f4a_7c15_u64);
     let mut grown = 0;
     for _ in 0..kills {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "daemon::update::tests::kill::updates_without_end", "--nocapture"])
-            .env(FOLDER, folder.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            alone("kill::updates_without_end", folder.path()).stdout(Stdio::piped()).spawn().unwrap();
         let mut out = child.stdout.take().unwrap();
         let mut said = Vec::new();
         while !said.ends_with(b"ready\n") {

@@ -5,6 +5,7 @@ mod attacks;
 mod course;
 mod kill;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::*;
@@ -25,6 +26,16 @@ use crate::update::slots::Store;
 use crate::update::trust::fixture::{
     CLOCK, MODEL, NOW, TIMESTAMP, message, sign_manifest, sign_timestamp, timestamp, trust,
 };
+
+/// What a test is told in a process of its own, in its environment.
+const ALONE: &str = "PICKET_ALONE";
+
+/// One test of this folder, in a process in which no other runs.
+fn alone(test: &str, told: impl AsRef<OsStr>) -> std::process::Command {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", &format!("daemon::update::tests::{test}"), "--nocapture"]).env(ALONE, told);
+    command
+}
 
 fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)

@@ -84,7 +84,7 @@ fn collect(source: &mut LiveSource) -> Vec<(Timestamp, LinkType, Vec<u8>)> {
 }
 
 /// How long a change of state may take to be noticed on a busy machine.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Reads on, at most [`LIMIT`], until the first interface is as wanted.
 #[track_caller]

@@ -171,7 +171,7 @@ fn live_and_replay() {
         assert_eq!(live, replay);
         for (live_time, time) in live_times.iter().zip(times) {
             assert!(
-                live_time.abs_diff(*time) < Duration::from_millis(20),
+                live_time.abs_diff(*time) < Duration::from_millis(200),
                 "{live_times:?} {times:?}: {live}"
             );
         }

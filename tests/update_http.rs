@@ -84,7 +84,7 @@ fn answer(stream: &mut Connection, path: &str, range: Option<(usize, usize)>) {
             endless(stream, &head);
         }
         "/endless-head" => endless(stream, "HTTP/1.1 206 Partial Content\r\nX-Long: "),
-        "/silent" => std::thread::sleep(Duration::from_secs(40)),
+        "/silent" => std::thread::sleep(Duration::from_mins(3)),
         "/nonsense" => {
             let _ = stream.write_all(b"\0\0\0\0 what\r\n\r\n");
             stream.conn.send_close_notify();
@@ -151,7 +151,7 @@ fn what_a_server_does_wrong_is_an_error_of_few_words_and_little_time() {
         assert!(error.contains(why) && error.starts_with(Reason::NoTransport.code()), "{path}: {error}");
         assert!(!error.contains(path), "the address is not repeated: {error}");
         assert!(came.is_empty(), "{path}");
-        assert!(began.elapsed() < Duration::from_secs(30), "{path}");
+        assert!(began.elapsed() < Duration::from_mins(2), "{path}");
     }
     // Endless data after what was asked for: that is taken, the rest is left.
     let (outcome, came) = take(&client, &fetch(vec![server.url("/endless")], &[3, 4]));
@@ -187,7 +187,7 @@ fn a_server_that_says_nothing_costs_ten_seconds() {
     let began = Instant::now();
     let error = take(&client, &fetch(vec![server.url("/silent")], &[0])).0.unwrap_err();
     assert!(error.contains("in time"), "{error}");
-    assert!(began.elapsed() < Duration::from_secs(35));
+    assert!(began.elapsed() < Duration::from_mins(2));
 }
 
 #[test]

@@ -128,7 +128,7 @@ mod tests {
         let stop = Stop::default().within(Duration::from_millis(30));
         let start = Instant::now();
         assert!(!stop.within(Duration::from_mins(1)).sleep(Duration::from_mins(1)));
-        assert!(start.elapsed() < Duration::from_secs(5));
+        assert!(start.elapsed() < Duration::from_secs(50));
         assert!(stop.is_set() && !stop.interrupted());
     }
 

@@ -404,8 +404,17 @@ mod tests {
         let mut refused = String::new();
         UnixStream::connect(&path).unwrap().read_to_string(&mut refused).unwrap();
         assert!(refused.contains("too many clients"), "{refused}");
-        thread::sleep(CLIENT_PATIENCE + Duration::from_millis(300));
-        assert_eq!(answer(&path, "status").len(), 1);
+        thread::sleep(CLIENT_PATIENCE);
+        // It may take the busy machine a moment more to see that they said nothing; until then one is refused.
+        let online = "{\"online\":true}";
+        let answered = || {
+            ask(&path, "status")
+                .is_ok_and(|mut lines| lines.next().is_some_and(|line| line.is_ok_and(|line| line == online)))
+        };
+        assert!((0..600).any(|_| answered() || {
+            thread::sleep(Duration::from_millis(100));
+            false
+        }));
         drop(silent);
     }
 }

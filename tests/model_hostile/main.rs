@@ -33,7 +33,7 @@ use picket::model::{Fault, OnnxScorer};
 use prost::Message as _;
 
 /// Longest that any file may keep the loader busy.
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// All files that were made by hand.
 fn hand_made() -> Vec<Case> {

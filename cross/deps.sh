@@ -46,9 +46,11 @@ if [ -n "$zig" ] && ! "$tools/venv/bin/python" -m ziglang version >/dev/null 2>&
 fi
 
 # The std of the compiler that is used anyway, where rustup can have it.
+sysroot=$(rustc --print sysroot)
 has_std() {
-    [ -n "$(find "$(rustc --print sysroot)/lib/rustlib/$target/lib" -name 'libstd-*' 2>/dev/null)" ]
+    [ -n "$(find "$sysroot/lib/rustlib/$target/lib" -name 'libstd-*' 2>/dev/null)" ]
 }
+source_of_std=$sysroot/lib/rustlib/src/rust/library/Cargo.lock
 if has_std || [ -d "$tools/std/$target" ]; then
     exit 0
 fi
@@ -56,6 +58,11 @@ if command -v rustup >/dev/null && rustup target add "$target" && has_std; then
     exit 0
 fi
 if [ "$target" != aarch64-unknown-linux-gnu ]; then
+    # build.sh compiles it, for which zig has what of C it needs.
+    if [ -n "$zig" ] && { [ -e "$source_of_std" ] || { command -v rustup >/dev/null && rustup component add rust-src; }; }; then
+        echo "rustup has no std of $target: compiling it from its source"
+        exit 0
+    fi
     echo "$target: there is no std of it for $(rustc -V); rustup has it" >&2
     exit 69
 fi

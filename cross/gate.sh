@@ -16,6 +16,11 @@ captures=("$@")
 source cross/target.sh
 describe "$target"
 
+refuse() {
+    echo "$target: $*" >&2
+    exit 65
+}
+
 foreign=(dist/"$target"/picket)
 if [ -n "$qemu" ]; then
     foreign=("$qemu" ${sysroot:+-L "$sysroot"} "${foreign[@]}")
@@ -41,16 +46,37 @@ fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-test "$("${foreign[@]}" --version)" = "$("$reference" --version)"
-"${foreign[@]}" check -c packaging/config/picket.toml >"$work/check"
-for capture in "${captures[@]}"; do
-    for side in reference foreign; do
-        declare -n program=$side
-        "${program[@]}" replay --events --model models/default.onnx "$capture" >"$work/$side.jsonl" 2>"$work/$side.err"
-        # The model's own verdicts, which the rules forestall.
-        "${program[@]}" replay --no-rules --model models/default.onnx "$capture" >>"$work/$side.jsonl" 2>>"$work/$side.err"
-        "${program[@]}" inspect --output json "$capture" >"$work/$side.json"
+
+# Leaves in $1.* what program $3... says of capture $2: with rules, by the model's own verdicts, which the rules forestall, and its
+# counts. Side by side, for an emulator has one processor's work in each.
+listen() {
+    local out=$1 capture=$2 job jobs=()
+    shift 2
+    "$@" replay --events --model models/default.onnx "$capture" >"$out.alerts" 2>"$out.alerts.err" & jobs+=($!)
+    "$@" replay --no-rules --model models/default.onnx "$capture" >"$out.verdicts" 2>"$out.verdicts.err" & jobs+=($!)
+    "$@" inspect --output json "$capture" >"$out.json" 2>"$out.inspect.err" & jobs+=($!)
+    for job in "${jobs[@]}"; do
+        wait "$job" || refuse "$* fails on $capture: $(tail -qn 1 "$out".*.err)"
     done
-    printf '%s, %s: ' "$target" "$capture"
-    python3 cross/compare.py "$work"/{reference,foreign}.jsonl "$work"/{reference,foreign}.json
+    cat "$out.alerts" "$out.verdicts" >"$out.jsonl"
+}
+
+version=$("${foreign[@]}" --version) || refuse "--version fails"
+[ "$version" = "$("$reference" --version)" ] || refuse "is version $version"
+"${foreign[@]}" check -c packaging/config/picket.toml >"$work/check" || refuse "the shipped configuration is refused"
+
+# What this machine's program says is the same for every target, and kept.
+kept=target/cross-tools/reference
+mkdir -p "$kept"
+for capture in "${captures[@]}"; do
+    key=$(cat "$reference" models/default.onnx "$capture" | sha256sum | cut -c 1-16)
+    if [ ! -e "$kept/$key.json" ]; then
+        listen "$work/reference" "$capture" "$reference"
+        mv "$work/reference.jsonl" "$kept/$key.jsonl"
+        mv "$work/reference.json" "$kept/$key.json"
+    fi
+    listen "$work/foreign" "$capture" "${foreign[@]}"
+    said=$(python3 cross/compare.py "$kept/$key.jsonl" "$work/foreign.jsonl" "$kept/$key.json" "$work/foreign.json") ||
+        refuse "$capture: $said"
+    echo "$target, $capture: $said"
 done

@@ -7,9 +7,13 @@ out=${OUT:-dist}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 
-# Dates within the packages are that of the newest entry of the changelog.
-SOURCE_DATE_EPOCH=$(date -u -d "$(sed -n 's/^ -- .*>  //p' packaging/debian/changelog | head -n 1)" +%s)
-export SOURCE_DATE_EPOCH
+# Dates within the packages are that of the newest entry of the changelog. Only what packs is told: build scripts look at this variable
+# too, and tract would be compiled anew.
+unset SOURCE_DATE_EPOCH
+epoch=$(date -u -d "$(sed -n 's/^ -- .*>  //p' packaging/debian/changelog | head -n 1)" +%s)
+dated() {
+    SOURCE_DATE_EPOCH=$epoch "$@"
+}
 
 # Architectures of OpenWrt that run the program of a target.
 openwrt() {
@@ -42,7 +46,7 @@ deb() {
     }
     mkdir -p target/package
     install -m 755 "dist/$target/picket" target/package/picket
-    "$cargo_deb" --no-build --no-strip --target "$target" --output "$out/" --deb-revision 1 --quiet
+    dated "$cargo_deb" --no-build --no-strip --target "$target" --output "$out/" --deb-revision 1 --quiet
 }
 
 made=0
@@ -53,13 +57,13 @@ for program in dist/*/picket; do
     case $target in
         *-musl*)
             for arch in $(openwrt "$target"); do
-                python3 packaging/openwrt/pack/package.py "$program" "$arch" "$out"
+                dated python3 packaging/openwrt/pack/package.py "$program" "$arch" "$out"
             done
             ;;
         *-gnu*) deb "$target" ;;
     esac
 done
-python3 packaging/openwrt/pack/package.py luci "$out"
+dated python3 packaging/openwrt/pack/package.py luci "$out"
 if [ "$made" = 0 ]; then
     echo "packages: there is no program in dist/TARGET/picket: make cross TARGET=... (see cross/README.md)" >&2
     exit 66

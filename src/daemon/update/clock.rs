@@ -19,7 +19,11 @@ const RELEASED: Moment = Moment(1_793_491_200);
 
 /// When this program was built, if the builder said so; at least when this version was made.
 pub(super) fn built() -> Moment {
-    let built = option_env!("SOURCE_DATE_EPOCH").and_then(|seconds| seconds.parse().ok()).map(Moment);
+    // The first is what cross/build.sh sets, the second what packagers do.
+    let built = option_env!("PICKET_BUILT")
+        .or(option_env!("SOURCE_DATE_EPOCH"))
+        .and_then(|seconds| seconds.parse().ok())
+        .map(Moment);
     built.map_or(RELEASED, |built| built.max(RELEASED))
 }
 

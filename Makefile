@@ -13,7 +13,7 @@ deps: ## Install the system packages that tests and demo need (Debian, apt-get)
 
 .PHONY: test
 test: deps ## Run every test: workspace, bare-metal core, budgets in release
-	$(CARGO) test --workspace --locked
+	@CARGO="$(CARGO)" scripts/test.sh
 	tests/bare-metal/check.sh
 	$(CARGO) test --release --locked --test budget
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from by_definition import BY_DEFINITION
 from rows import BENIGN, Rows
 
 # A column that is a property of its values or of a moment, not a rate: a busier host does not have more of it.
@@ -13,8 +12,7 @@ NOT_RATES = ("distinct_", "sessions_", "qos2_open", "violation_kinds")
 SHARED = ("distinct_hosts",)
 # Nearly all rows of a network are benign; as many as that would drown the attacks.
 BENIGN_WEIGHT = 3.0
-# How many rows are made by definition for each row of an attack: no more than that they leave the recorded ones their weight.
-DEFINED = 4
+FLOOD = "mqtt_publish_flood"
 # PUBLISH in 10 s of a device that is not one of several behind an address: a camera, a bridge, a log.
 BUSY = 100
 
@@ -30,7 +28,8 @@ def augment(rows: Rows, seed: int, share: float = 0.5) -> tuple[np.ndarray, np.n
     - benign: 2 to 8 devices of any kinds; 2 to 8 devices of one kind (rows of one host at different times), but no more
       than one that is busy; the rates of one row times 1/4 to 3/2;
     - attacks: an attack row and a benign row; the rates of an attack row times 1/2 to 4;
-    - attacks by what their class means (see `by_definition.py`): `DEFINED` for each row of a class that there is;
+    - publish floods: benign rows whose messages are multiplied to a thousand a second and more, which is what the class
+      means whoever sends them (see `flooding`), as many as a quarter of a `share`;
     - any row of a host that also uses other services over TCP: see `browsing`.
     """
     rng = np.random.default_rng(seed)
@@ -89,11 +88,10 @@ def augment(rows: Rows, seed: int, share: float = 0.5) -> tuple[np.ndarray, np.n
         grown(lambda places: browsing(columns, values[places], rng)),
         (browsing(columns, values[hostile], rng), labels[hostile]),
     ]
-    for name, (column, make) in BY_DEFINITION.items():
-        wanted = min(DEFINED * int((labels == name).sum()), benign.size)
-        if column in columns and wanted:
-            made = make(columns, values[np.sort(rng.choice(benign, size=wanted, replace=False))], rng)
-            parts.append((made, np.full(wanted, name)))
+    if "publish_10s" in columns and (labels == FLOOD).any():
+        senders = few(benign[values[benign, columns.index("publish_10s")] > 0])
+        floods = flooding(columns, values[senders[::4]], rng)
+        parts.append((floods, np.full(len(floods), FLOOD)))
     return np.concatenate([some for some, _ in parts]), np.concatenate([names for _, names in parts])
 
 
@@ -103,6 +101,26 @@ def scaled(
     """The rates of each row times a factor of its own, log-uniform, rounded to whole counts again."""
     factors = np.exp(rng.uniform(np.log(low), np.log(high), size=(values.shape[0], 1)))
     return np.where(rates, np.round(values * factors), values).astype(np.float32)
+
+
+def flooding(columns: tuple[str, ...], values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The rows with 10,000 to 100,000 messages in ten seconds, in a segment each or up to 300 in one."""
+    rows = values.copy()
+    place = {name: index for index, name in enumerate(columns)}
+    sent = np.exp(rng.uniform(np.log(1e4), np.log(1e5), size=len(rows)))
+    factor = np.maximum(sent / rows[:, place["publish_10s"]], 1.0)
+    for kind in ("publish", "publish_acked", "publish_retained"):
+        recent, minute = f"{kind}_10s", f"{kind}_60s"
+        if recent in place and minute in place:
+            more = np.round(rows[:, place[recent]] * (factor - 1.0))
+            rows[:, place[recent]] += more
+            rows[:, place[minute]] += more
+    together = np.exp(rng.uniform(0.0, np.log(300.0), size=len(rows))) * (rng.random(len(rows)) < 0.5)
+    size = np.exp(rng.uniform(np.log(20.0), np.log(1000.0), size=len(rows)))
+    for name, more in (("segments_sent_10s", sent / np.maximum(together, 1.0)), ("bytes_sent_10s", sent * size / 64.0)):
+        if name in place:
+            rows[:, place[name]] += np.round(more).astype(np.float32)
+    return rows
 
 
 def browsing(columns: tuple[str, ...], values: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Tests of reading, labelling, folds and added rows: `python -m unittest` in this folder."""
 
-import re
 import tempfile
 import unittest
 from pathlib import Path
@@ -10,9 +9,7 @@ from made_up import write_corpus, write_scenario  # First: it pins the threads b
 import numpy as np
 
 from augment import augment
-from by_definition import BY_DEFINITION
 from data import read_data
-from deeds import DEEDS
 from rows import BENIGN, Episode, Rows, Scenario, distinct, folds, label_of, read_corpus
 
 
@@ -109,38 +106,6 @@ class Augmentation(unittest.TestCase):
         self.assertTrue(2 <= grown[7][0] <= 12 and grown[7][1] == 3, grown[7])
         self.assertIn(grown[9].tolist(), [[808, 4, 1], [801, 2, 1]])
         self.assertTrue(400 <= grown[10][0] <= 3200 and grown[10][1] == 1, grown[10])
-
-    def test_attacks_by_definition_are_what_their_class_means(self):
-        columns = tuple(columns_of_all())
-        values = np.ones((400, len(columns)), dtype=np.float32)
-        rng = np.random.default_rng(2)
-        for name, (column, make) in BY_DEFINITION.items():
-            made = make(columns, values, rng)
-            self.assertIn(column, columns)
-            self.assertTrue((made >= values).all(), name)
-            np.testing.assert_array_equal(made, np.round(made))
-            changed = {column for column, differs in zip(columns, (made != values).any(axis=0), strict=True) if differs}
-            self.assertIn(column, changed, name)
-            self.assertTrue(DEEDS[name].shown(columns, made).all(), name)
-            # What other schemas lack is left out.
-            self.assertEqual(make(columns[:3], values[:, :3], rng).shape, (400, 3))
-
-    def test_rows_by_definition_leave_the_recorded_ones_their_weight(self):
-        columns = ("publish_10s", "publish_60s")
-        labels = np.asarray([BENIGN] * 30 + ["mqtt_publish_flood"] * 3)
-        values = np.ones((33, 2), dtype=np.float32)
-        hosts = np.asarray(["a"] * 33)
-        grown, names = augment(Rows(columns, values, labels, hosts, hosts), seed=1, share=1.0)
-        # Recorded, joined, scaled and browsing; then four by definition for each.
-        self.assertEqual((names == "mqtt_publish_flood").sum(), 3 * (4 + 4))
-        self.assertEqual((grown[:, 0] > 1000).sum(), 12)
-
-
-def columns_of_all() -> list[str]:
-    """The columns that the rows by definition fill in, and those of deeds."""
-    source = (Path(__file__).parent / "by_definition.py").read_text()
-    families = [f"violation_{name}_60s" for name in ("format", "order", "identifier", "text", "property")]
-    return [*dict.fromkeys([*re.findall(r'"(\w+_(?:10s|60s)|sessions_open|violation_kinds)"', source), *families])]
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ use crate::random::Random;
 use crate::sandbox::{Host, relay};
 use crate::scenario::run::{self, Ground};
 use crate::scenario::spec::{Link, Scenario};
-use crate::sim;
+use crate::sim::{Only, Simulation};
 use crate::stop::Stop;
 use crate::target::Target;
 use crate::victim::{self, Service};
@@ -213,6 +213,15 @@ struct Simulate {
     /// Seed of everything random: the site, its devices, and what they do
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Only devices of this kind, instead of a whole site; may be given several times
+    #[arg(long, value_enum)]
+    profile: Vec<Profile>,
+    /// How many devices of these kinds, gone round
+    #[arg(long, default_value_t = 3, requires = "profile", value_parser = clap::value_parser!(u8).range(1..=i64::from(Only::MOST)))]
+    devices: u8,
+    /// All of them behind one address
+    #[arg(long, requires = "profile")]
+    together: bool,
     /// Directory for capture.pcap, labels.toml and manifest.json
     #[arg(long)]
     out: PathBuf,
@@ -220,7 +229,10 @@ struct Simulate {
 
 impl Simulate {
     fn run(&self) -> Result<(), LabError> {
-        let manifest = sim::run(self.hours, self.seed, &self.out)?;
+        let Self { hours, seed, devices, together, .. } = *self;
+        let profiles = self.profile.clone();
+        let only = (!profiles.is_empty()).then_some(Only { profiles, devices, together });
+        let manifest = Simulation { hours, seed, only }.run(&self.out)?;
         eprintln!(
             "picket-lab: {} packets of {} devices, {} MB, in {}",
             manifest.packets,

@@ -58,7 +58,8 @@ pub fn is_plausible(class: Class, host: &mut Host, second: u64) -> bool {
         Class::MqttRecon => {
             let asked = rare(Rare::WildcardFilters) + rare(Rare::ReadsAll) + rare(Rare::SharedFilters);
             let refused = rare(Rare::FiltersRefused) + rare(Rare::PublishRefused);
-            asked + refused > 0 || filters >= PORTS
+            // Distinct filters are remembered some seconds longer than filters are counted: by themselves they are the past.
+            asked + refused > 0 || (filters >= PORTS && rare(Rare::Filters) > 0)
         }
         Class::MqttTampering => {
             let others = rare(Rare::Takeover) + rare(Rare::Foreign) + rare(Rare::Commanding);
@@ -96,6 +97,21 @@ mod tests {
         for class in Class::ALL.iter().copied().take_while(|class| *class < Class::ProcessDeviation) {
             assert!(!is_plausible(class, &mut browser, 100), "{}", class.name());
         }
+    }
+
+    #[test]
+    fn filters_of_more_than_a_minute_ago_accuse_nobody() {
+        let mut dashboard = Host::NEW.clone();
+        dashboard.count_rare(Rare::Filters, 12, 105);
+        (0..12).for_each(|filter| dashboard.note(Sketch::Filters, filter, 105));
+        assert!(is_plausible(Class::MqttRecon, &mut dashboard, 105));
+        let second = (105..200).find(|second| {
+            dashboard.advance(*second);
+            dashboard.rares.last60(Rare::Filters) == 0
+        });
+        let second = second.unwrap();
+        assert!(dashboard.distinct(Sketch::Filters, second) >= PORTS, "both forget at the same time");
+        assert!(!is_plausible(Class::MqttRecon, &mut dashboard, second));
     }
 
     #[test]

@@ -374,6 +374,8 @@ impl Range {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum as _;
+
     use super::*;
 
     #[test]
@@ -400,6 +402,11 @@ mod tests {
                 assert!(device.version != Version::V31 || device.client_id.len() <= 23);
             }
         }
+    }
+
+    #[test]
+    fn the_list_is_complete() {
+        assert!(Profile::value_variants().iter().all(|profile| Profile::ALL.contains(profile)));
     }
 
     #[test]

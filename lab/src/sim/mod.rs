@@ -23,6 +23,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::benign::fleet::DeviceReport;
+use crate::benign::profile::Profile;
 use crate::episode::{Labels, TOOL, write_json};
 use crate::error::LabError;
 
@@ -36,6 +37,33 @@ const HOUR: Time = 3600 * SECOND;
 
 /// 2026-01-05, a Monday, at midnight UTC, in seconds since 1970: day 0 of seed 0.
 const EPOCH: u64 = 1_767_571_200;
+
+/// What is simulated. The same values give the same bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Simulation {
+    /// Hours from midnight on.
+    pub hours: u32,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Who is there; a whole site if absent.
+    pub only: Option<Only>,
+}
+
+/// A site of a few kinds of devices. Its broker and its days are those of a whole site.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Only {
+    /// The kinds, gone round.
+    pub profiles: Vec<Profile>,
+    /// Devices, at most [`Only::MOST`].
+    pub devices: u8,
+    /// Whether all are behind one address.
+    pub together: bool,
+}
+
+impl Only {
+    /// Hosts that there is room for.
+    pub const MOST: u8 = 200;
+}
 
 /// What is written to `manifest.json`.
 #[derive(Debug, Serialize)]
@@ -60,30 +88,32 @@ pub struct Manifest {
     pub benign: Vec<DeviceReport>,
 }
 
-/// Simulates so many hours; writes `capture.pcap`, `labels.toml` (which names no attack) and `manifest.json` into
-/// `out`. The same hours and seed give the same bytes.
-///
-/// # Errors
-/// If a file cannot be written.
-pub fn run(hours: u32, seed: u64, out: &Path) -> Result<Manifest, LabError> {
-    let path = |name: &str| out.join(name);
-    fs::create_dir_all(out).map_err(LabError::io(out.display().to_string()))?;
-    let capture = path("capture.pcap");
-    let start = EPOCH + seed % 365 * 24 * 3600;
-    let manifest =
-        simulate(hours, seed, start, &capture).map_err(LabError::io(capture.display().to_string()))?;
-    let labels = path("labels.toml");
-    fs::write(&labels, Labels::default().to_toml()).map_err(LabError::io(labels.display().to_string()))?;
-    write_json(&manifest, Some(&path("manifest.json")))?;
-    Ok(manifest)
-}
+impl Simulation {
+    /// Simulates; writes `capture.pcap`, `labels.toml` (which names no attack) and `manifest.json` into `out`.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn run(&self, out: &Path) -> Result<Manifest, LabError> {
+        let path = |name: &str| out.join(name);
+        fs::create_dir_all(out).map_err(LabError::io(out.display().to_string()))?;
+        let capture = path("capture.pcap");
+        let manifest = self.record(&capture).map_err(LabError::io(capture.display().to_string()))?;
+        let labels = path("labels.toml");
+        fs::write(&labels, Labels::default().to_toml())
+            .map_err(LabError::io(labels.display().to_string()))?;
+        write_json(&manifest, Some(&path("manifest.json")))?;
+        Ok(manifest)
+    }
 
-fn simulate(hours: u32, seed: u64, start: u64, capture: &Path) -> std::io::Result<Manifest> {
-    let recorder = recorder::Recorder::create(capture, start)?;
-    let site = site::Site::draw(seed);
-    let broker = format!("{}:1883", site.broker.ip);
-    let mut world = world::World::new(site, recorder, seed);
-    world.run(u64::from(hours) * HOUR)?;
-    let (benign, packets, bytes) = world.finish()?;
-    Ok(Manifest { tool: TOOL, seed, ground: "simulated", start, hours, broker, packets, bytes, benign })
+    fn record(&self, capture: &Path) -> std::io::Result<Manifest> {
+        let &Self { hours, seed, .. } = self;
+        let start = EPOCH + seed % 365 * 24 * 3600;
+        let recorder = recorder::Recorder::create(capture, start)?;
+        let site = site::Site::draw(seed, self.only.as_ref());
+        let broker = format!("{}:1883", site.broker.ip);
+        let mut world = world::World::new(site, recorder, seed);
+        world.run(u64::from(hours) * HOUR)?;
+        let (benign, packets, bytes) = world.finish()?;
+        Ok(Manifest { tool: TOOL, seed, ground: "simulated", start, hours, broker, packets, bytes, benign })
+    }
 }

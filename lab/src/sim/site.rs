@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::recorder::Host;
 use super::tcp::Way;
-use super::{HOUR, SECOND, Time};
+use super::{HOUR, Only, SECOND, Time};
 use crate::benign::fleet::give_credentials;
 use crate::benign::profile::{Device, Habits, Profile};
 use crate::credentials::Credentials;
@@ -66,50 +66,75 @@ const MIX: [(Profile, (u32, u32)); 31] = [
 
 impl Site {
     /// Draws a site. The router and the broker are hosts of their own; some devices share one address.
-    pub(super) fn draw(seed: u64) -> Self {
+    pub(super) fn draw(seed: u64, only: Option<&Only>) -> Self {
+        let mut draft = Draft::new(seed);
+        let broker = draft.host(2, 64);
+        let router = draft.host(1, 64);
+        if let Some(only) = only {
+            for profile in only.profiles.iter().cycle().take(only.devices.into()) {
+                draft.add(*profile, only.together.then_some(1.0));
+            }
+        } else {
+            let mut mix = vec![(Profile::Monitor, (1, 1))];
+            mix.extend(MIX);
+            for (profile, range) in mix {
+                for _ in 0..draft.random.between(range) {
+                    draft.add(profile, None);
+                }
+            }
+        }
+        Self { broker, router, places: draft.places }
+    }
+}
+
+/// A site in the making.
+struct Draft {
+    random: Random,
+    /// Third octet of every address.
+    net: u8,
+    /// Last octets that are not taken.
+    free: Vec<u8>,
+    places: Vec<Place>,
+    /// Where the last device is: the next one may be there, too.
+    last: Option<(Host, Way)>,
+}
+
+impl Draft {
+    fn new(seed: u64) -> Self {
         let mut random = Random::new(seed ^ 0x5349_5445);
         let net = u8::try_from(random.between((2, 250))).expect("below 256");
         let mut free: Vec<u8> = (10..=240).collect();
         random.shuffle(&mut free);
-        let host = |last: u8, ttl: u8, random: &mut Random| {
-            let [.., a, b, c] = random.seed().to_be_bytes();
-            let ip = Ipv4Addr::new(192, 168, net, last);
-            Host { mac: [0x5C, 0xCF, 0x7F, a, b, c], ip, ttl }
+        Self { random, net, free, places: Vec::new(), last: None }
+    }
+
+    fn host(&mut self, last: u8, ttl: u8) -> Host {
+        let [.., a, b, c] = self.random.seed().to_be_bytes();
+        Host { mac: [0x5C, 0xCF, 0x7F, a, b, c], ip: Ipv4Addr::new(192, 168, self.net, last), ttl }
+    }
+
+    /// Adds a device. `share` is the chance that it is behind the address of the one before it; the usual one if absent.
+    fn add(&mut self, profile: Profile, share: Option<f64>) {
+        let habits = habits(profile, &mut self.random);
+        let mut device = Device::draw(profile, self.places.len(), &habits, &mut self.random);
+        let small = self.random.chance(0.5);
+        let last = self.free.pop().expect("fewer than 230 hosts");
+        let fresh = (self.host(last, if small { 255 } else { 64 }), way(small, &mut self.random));
+        // A household behind a router of its own, or a person with several programs at one desk.
+        // After a password was changed at the broker, all devices of a household have the old one.
+        let follows = self.places.last().is_some_and(|last| last.device.profile == profile);
+        let usual = if profile == Profile::Misconfigured && follows { 0.6 } else { 0.15 };
+        let (host, way) = match self.last {
+            Some(same) if self.random.chance(share.unwrap_or(usual)) => same,
+            _ => fresh,
         };
-        let broker = host(2, 64, &mut random);
-        let router = host(1, 64, &mut random);
-        let mut places: Vec<Place> = Vec::new();
-        let mut shared: Option<(Host, Way)> = None;
-        let mut monitors = vec![(Profile::Monitor, (1, 1))];
-        monitors.extend(MIX);
-        for (profile, range) in monitors {
-            for _ in 0..random.between(range) {
-                let habits = habits(profile, &mut random);
-                let mut device = Device::draw(profile, places.len(), &habits, &mut random);
-                let small = random.chance(0.5);
-                let ttl = if small { 255 } else { 64 };
-                let fresh = (
-                    host(free.pop().expect("fewer than 230 hosts"), ttl, &mut random),
-                    way(small, &mut random),
-                );
-                // A household behind a router of its own, or a person with several programs at one desk.
-                // After a password was changed at the broker, all devices of a household have the old one.
-                let follows = places.last().is_some_and(|last| last.device.profile == profile);
-                let share = if profile == Profile::Misconfigured && follows { 0.6 } else { 0.15 };
-                let (host, way) = match shared {
-                    Some(same) if random.chance(share) => same,
-                    _ => fresh,
-                };
-                shared = Some((host, way));
-                device.address = Some(host.ip.into());
-                let user =
-                    Credentials { username: format!("dev{:03}", places.len()), password: random.text(16) };
-                give_credentials(&mut device, Some(&user));
-                let shifts = shifts(profile, &mut random);
-                places.push(Place { device, host, way, shifts });
-            }
-        }
-        Self { broker, router, places }
+        self.last = Some((host, way));
+        device.address = Some(host.ip.into());
+        let username = format!("dev{:03}", self.places.len());
+        let user = Credentials { username, password: self.random.text(16) };
+        give_credentials(&mut device, Some(&user));
+        let shifts = shifts(profile, &mut self.random);
+        self.places.push(Place { device, host, way, shifts });
     }
 }
 
@@ -185,7 +210,7 @@ mod tests {
     #[test]
     fn a_site_has_thirty_to_sixty_devices_of_every_common_kind() {
         for seed in 0..20 {
-            let places = Site::draw(seed).places;
+            let places = Site::draw(seed, None).places;
             assert!((30..=75).contains(&places.len()), "{} devices", places.len());
             for profile in
                 [Profile::Tasmota, Profile::HomeAssistant, Profile::Misconfigured, Profile::Monitor]
@@ -193,5 +218,18 @@ mod tests {
                 assert!(places.iter().any(|place| place.device.profile == profile), "{profile:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_site_of_some_kinds_has_no_other_and_may_be_behind_one_address() {
+        let profiles = vec![Profile::Tasmota, Profile::Camera];
+        let mut only = Only { profiles, devices: 5, together: false };
+        let kinds = |only: &Only| -> Vec<_> {
+            Site::draw(1, Some(only)).places.iter().map(|place| place.device.profile).collect()
+        };
+        assert_eq!(kinds(&only), [0, 1, 0, 1, 0].map(|kind: usize| only.profiles[kind]));
+        only.together = true;
+        let places = Site::draw(1, Some(&only)).places;
+        assert!(places.iter().all(|place| place.host == places[0].host));
     }
 }

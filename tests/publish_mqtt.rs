@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use picket::publish::backoff::BackoffPolicy;
 use picket::publish::broker_url::BrokerUrl;
-use picket::publish::config::{Credentials, Protocol, PublisherConfig, TlsFiles};
+#[cfg(feature = "tls")]
+use picket::publish::config::TlsFiles;
+use picket::publish::config::{Credentials, Protocol, PublisherConfig};
 use picket::publish::delivery::{Delivery, Handle, Intake};
 use picket::publish::payload::LostReason;
 use picket::publish::status::{Board, Condition};

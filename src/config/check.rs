@@ -340,7 +340,7 @@ impl Check<'_> {
                 "needs publish.user (MQTT 3.1.1 has no password without one)",
             );
         }
-        if tls && publish.ca_file.is_none() {
+        if tls && cfg!(feature = "tls") && publish.ca_file.is_none() {
             self.fault("publish.ca-file", "is needed with an mqtts:// broker: the system's list is not used");
         }
         if publish.broker.is_some() && !tls {

@@ -3,6 +3,8 @@
 use super::*;
 use proptest::prelude::*;
 
+const TLS: bool = cfg!(feature = "tls");
+
 fn parse(text: &str) -> Result<Config, Vec<Fault>> {
     Config::parse(text, &Overrides::default(), "gw-1.example")
 }
@@ -35,9 +37,11 @@ fn the_effective_text_reads_back_as_the_same_configuration() {
         [flow]\nidle-timeout = '1500ms'
         [model]\npath = ''\non-missing = 'refuse'
         [store]\nbyte-budget = 70000
-        [publish]\nbroker = 'mqtts://b'\nca-file = '/c'\ncert-file = '/d'\nkey-file = '/e'\nprotocol = '3.1.1'
+        [publish]\nprotocol = '3.1.1'\n#tls
         [status]\nsocket = ''
         [log]\nlevel = 'off'";
+    let tls = "broker = 'mqtts://b'\nca-file = '/c'\ncert-file = '/d'\nkey-file = '/e'";
+    let text = &text.replace("#tls", if TLS { tls } else { "" });
     let config = parse(text).expect("valid");
     assert_eq!(config.capture().buffer_bytes(), 1 << 30);
     assert_eq!(parse(&config.effective_toml()).expect("valid"), config);
@@ -83,7 +87,7 @@ fn what_must_fit_together() {
     for (text, key) in [
         ("[flow]\nidle-timeout = '10m'", "flow.idle-timeout"),
         ("[publish]\npassword-file = '/p'", "publish.password-file"),
-        ("[publish]\nbroker = 'mqtts://b'", "publish.ca-file"),
+        ("[publish]\nbroker = 'mqtts://b'", if TLS { "publish.ca-file" } else { "publish.broker" }),
         ("[publish]\nca-file = '/c'", "publish.ca-file"),
         ("[publish]\ncert-file = '/c'", "publish.cert-file"),
         ("[publish]\nkey-file = '/c'", "publish.key-file"),
@@ -95,6 +99,24 @@ fn what_must_fit_together() {
     ] {
         let faults = parse(text).expect_err(text);
         assert_eq!(faults.iter().map(|fault| fault.key.as_str()).collect::<Vec<_>>(), [key], "{text}");
+    }
+}
+
+#[test]
+fn who_asks_for_tls_is_told_that_there_is_none() {
+    for (text, key) in [
+        ("[publish]\nbroker = 'mqtts://b'\nca-file = '/c'", "publish.broker"),
+        ("[update]\nenabled = true\nca-file = '/c'", "update.ca-file"),
+        ("[update]\nenabled = true\ntransport = 'https'", "update.transport"),
+    ] {
+        match parse(text) {
+            Ok(_) => assert!(TLS, "{text}"),
+            Err(faults) => {
+                assert!(!TLS, "{text}: {faults:?}");
+                assert_eq!(faults.first().map(|fault| fault.key.as_str()), Some(key), "{text}");
+                assert!(faults.iter().any(|fault| fault.to_string().contains("the feature `tls`")), "{text}");
+            }
+        }
     }
 }
 

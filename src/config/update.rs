@@ -54,7 +54,7 @@ impl Check<'_> {
         };
         let trust_root = folder("update.trust-root", raw.trust_root, "/etc/picket/trust/root.json").into();
         let path = folder("update.path", raw.path, "/var/lib/picket/models").into();
-        Update {
+        let update = Update {
             enabled: self.switch("update.enabled", raw.enabled, false),
             trust_root,
             path,
@@ -79,7 +79,16 @@ impl Check<'_> {
                 Duration::from_secs(3600),
                 Duration::from_secs(365 * DAY),
             ),
+        };
+        if update.enabled && !cfg!(feature = "tls") {
+            if update.ca_file.is_some() {
+                self.fault("update.ca-file", "needs a Picket built with the feature `tls`");
+            }
+            if update.transport == Transport::Https {
+                self.fault("update.transport", "https needs a Picket built with the feature `tls`");
+            }
         }
+        update
     }
 
     fn time(&mut self, key: &str, setting: super::raw::Setting<String>) -> Duration {

@@ -1,7 +1,7 @@
 //! Models by HTTPS: from the configuration to the running thread.
 
 use crate::config::Update;
-use crate::error::{ExitError, sysexits};
+use crate::error::ExitError;
 use crate::update::mailbox::Mailbox;
 
 /// What fetches models, once it is started; nothing where there is no HTTPS.
@@ -16,6 +16,7 @@ impl Fetcher {
     #[cfg(feature = "tls")]
     pub(super) fn of(update: &Update) -> Result<Self, ExitError> {
         use crate::config::Transport;
+        use crate::error::sysexits;
         use crate::update::http::Client;
 
         let is_on = update.enabled && update.transport != Transport::Mqtt;
@@ -25,21 +26,18 @@ impl Fetcher {
         Ok(Self { client })
     }
 
-    /// Without TLS there is nothing to be read.
+    /// Without TLS there is nothing to be read: a configuration that asks for it was refused.
     #[cfg(not(feature = "tls"))]
-    pub(super) fn of(update: &Update) -> Result<Self, ExitError> {
-        match &update.ca_file {
-            Some(_) if update.enabled => {
-                Err(ExitError::new(sysexits::CONFIG, "update.ca-file: this picket was built without TLS"))
-            }
-            _ => Ok(Self {}),
-        }
+    pub(super) fn of(_: &Update) -> Result<Self, ExitError> {
+        Ok(Self {})
     }
 
     /// Fetches what the mailbox asks for.
     pub(super) fn start(self, mailbox: Mailbox) -> Result<(), ExitError> {
         #[cfg(feature = "tls")]
         if let Some(client) = self.client {
+            use crate::error::sysexits;
+
             crate::update::http::spawn(mailbox, client)
                 .map_err(|error| ExitError::new(sysexits::SOFTWARE, format!("run: no thread: {error}")))?;
         }

@@ -38,7 +38,7 @@ impl fmt::Display for Escaped<'_> {
 pub fn page(report: &Report) -> String {
     let mut out = String::new();
     out += "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n";
-    out += "<meta name=\"viewport\" content=\"width=device-width\"/>\n<title>Picket: evaluation</title>\n<style>\n";
+    out += "<meta name=\"viewport\" content=\"width=device-width\"/>\n<meta name=\"color-scheme\" content=\"light dark\"/>\n<title>Picket: evaluation</title>\n<style>\n";
     out += STYLE;
     out += "</style>\n</head>\n<body>\n<h1>Evaluation</h1>\n";
     summary(report, &mut out);
@@ -188,7 +188,7 @@ fn matrix(title: &str, matrix: &Matrix, out: &mut String) {
         return;
     }
     let _ = writeln!(out, "<h2>{}</h2>", Escaped(title));
-    *out += "<p class=\"note\">Rows: the truth. Columns: what was reported. The darker, the larger the part of the row.";
+    *out += "<p class=\"note\">Rows: the truth. Columns: what was reported. The stronger the colour, the larger the part of the row.";
     let _ = write!(out, " Macro F1 {}, accuracy {}", figure(matrix.macro_f1()), figure(matrix.accuracy()));
     for (what, part) in [("detected", matrix.detection()), ("false", matrix.false_positives())] {
         if let Some(part) = part {
@@ -259,14 +259,5 @@ fn captures(report: &Report, out: &mut String) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_of_a_text_is_markup() {
-        assert_eq!(
-            Escaped("<b a='\"'>&\u{0}\n\u{202e}é").to_string(),
-            "&lt;b a=&#39;&quot;&#39;&gt;&amp;\u{fffd}\u{fffd}\u{202e}é"
-        );
-    }
-}
+#[path = "html_tests.rs"]
+mod tests;

@@ -14,6 +14,8 @@ const WIDTH: f64 = 960.0;
 const LEFT: f64 = 190.0;
 /// Height of a line.
 const LINE: f64 = 26.0;
+/// Opacity of a cell that holds all of its row: the figure on it stays readable.
+pub(super) const STRONGEST: f64 = 0.85;
 /// Hosts shown of one capture.
 const MAX_LANES: usize = 40;
 
@@ -39,7 +41,7 @@ fn rect(out: &mut String, (x, y): (f64, f64), (width, height): (f64, f64), class
     );
 }
 
-/// A confusion matrix as a heat map: how dark a cell is says which part of its row it holds.
+/// A confusion matrix as a heat map: how strong the colour of a cell is says which part of its row it holds.
 pub(super) fn heat_map(matrix: &Matrix) -> String {
     let (classes, counts) = (matrix.classes(), matrix.counts());
     let mut out = String::new();
@@ -64,7 +66,7 @@ pub(super) fn heat_map(matrix: &Matrix) -> String {
         for (column, (reported, count)) in classes.iter().zip(row).enumerate() {
             let x = LEFT + cell * column as f64;
             let part = ratio(*count, total).unwrap_or(0.0);
-            let class = if truth == reported { "hit" } else { "miss" };
+            let class = if truth == reported { "cell hit" } else { "cell miss" };
             let title = format!("{truth} reported as {reported}: {count} ({:.2} %)", part * 100.0);
             // The fourth root lets single wrong ones be seen beside thousands.
             let _ = writeln!(
@@ -75,7 +77,7 @@ pub(super) fn heat_map(matrix: &Matrix) -> String {
                 y + 1.0,
                 cell - 2.0,
                 LINE - 2.0,
-                0.85 * part.sqrt().sqrt(),
+                STRONGEST * part.sqrt().sqrt(),
                 Escaped(&title)
             );
             if *count > 0 {

@@ -36,8 +36,10 @@ impl Direction {
 /// A TCP five-tuple without direction: both directions of a connection have the same key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct FlowKey {
-    low: Socket,
-    high: Socket,
+    low: Address,
+    high: Address,
+    /// Of the low and of the high end.
+    ports: [u16; 2],
 }
 
 impl FlowKey {
@@ -45,23 +47,25 @@ impl FlowKey {
     #[must_use]
     #[inline]
     pub fn new(a: Socket, b: Socket) -> Self {
-        if a <= b { Self { low: a, high: b } } else { Self { low: b, high: a } }
+        let (low, high) = if a <= b { (a, b) } else { (b, a) };
+        Self { low: low.addr, high: high.addr, ports: [low.port, high.port] }
     }
 }
 
 impl Hash for FlowKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         // One short write, since this runs for every segment. Keys of both kinds differ in length.
-        let ports = u32::from(self.low.port) << 16 | u32::from(self.high.port);
-        match (self.low.addr.as_v4(), self.high.addr.as_v4()) {
+        let [low, high] = self.ports;
+        let ports = u32::from(low) << 16 | u32::from(high);
+        match (self.low.as_v4(), self.high.as_v4()) {
             (Some(low), Some(high)) => {
                 state.write(
                     &(u128::from(low) << 64 | u128::from(high) << 32 | u128::from(ports)).to_le_bytes(),
                 );
             }
             _ => {
-                state.write_u128(self.low.addr.0);
-                state.write_u128(self.high.addr.0);
+                state.write_u128(self.low.0);
+                state.write_u128(self.high.0);
                 state.write_u32(ports);
             }
         }

@@ -29,7 +29,7 @@ lower=$(tr - _ <<<"$target")
 tools=$root/target/cross-tools
 rustc=${RUSTC:-rustc}
 lld=$("$rustc" --print sysroot)/lib/rustlib/$("$rustc" -vV | sed -n 's/^host: //p')/bin/gcc-ld
-flags=() build_std=()
+flags=() build_std=() order=()
 if [ -d "$tools/std/$target" ]; then
     # Debian's compiler with Debian's std for another processor.
     export PATH=/usr/bin:$PATH RUSTC=/usr/bin/rustc
@@ -70,6 +70,10 @@ else
         flags+=(-Clink-arg=-fuse-ld=lld "-Clink-arg=-B$lld" "-Clink-arg=-Wl,--icf=all" "-Clink-arg=-Wl,-z,pack-relative-relocs")
     fi
 fi
+# What runs lies beside each other, so that less of the program is resident: see used-code.
+if [[ $target =~ ^(aarch64|x86_64)- && " ${flags[*]} " == *icf=all* ]]; then
+    order=("-Clink-arg=${link}-T${link:+,}cross/used.ld")
+fi
 if [[ $target == *-musl* ]]; then
     flags+=(-Ctarget-feature=+crt-static)
 fi
@@ -90,7 +94,7 @@ mkdir -p "$out"
 # The map tells what the program consists of, although its symbols are stripped: see size-report. Where the linker leaves it is the same
 # in every folder, for cargo's names of symbols depend on all that the compiler is told.
 cargo rustc --locked "${build_std[@]}" --profile "$profile" --target "$target" --no-default-features --features "$features" --bin picket \
-    -- "-Clink-arg=${link}-Map=picket-$target.map"
+    -- "-Clink-arg=${link}-Map=picket-$target.map" "${order[@]}"
 if [ -e "picket-$target.map" ]; then
     mv "picket-$target.map" "$out/picket.map"
 fi

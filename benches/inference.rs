@@ -1,4 +1,6 @@
-//! Cost of the shipped model for each batch size: `cargo bench --bench inference`.
+//! Cost of models for each batch size: the shipped one, and others as large as the training makes them.
+//! `cargo bench --bench inference`.
+#![allow(clippy::unwrap_used, reason = "the models are made here, by code that tests share")]
 
 use std::hint::black_box;
 use std::path::Path;
@@ -8,6 +10,13 @@ use picket::detect::scorer::Verdict;
 use picket::features::FeatureVector;
 use picket::model::OnnxScorer;
 use picket::model::golden::Golden;
+use prost::Message as _;
+
+#[path = "../tests/model_support/mod.rs"]
+#[allow(dead_code, reason = "shared with tests, which use other parts")]
+mod model_support;
+
+use model_support::sized;
 
 fn inference(criterion: &mut Criterion) {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
@@ -27,17 +36,26 @@ fn inference(criterion: &mut Criterion) {
         })
         .collect();
 
-    let mut group = criterion.benchmark_group("inference");
-    for batch in [1, 16, 64, 256] {
-        let mut scorer = OnnxScorer::from_bytes(&file).expect("the shipped model is valid");
-        let mut verdicts = vec![Verdict::default(); batch];
-        let batch_u64 = u64::try_from(batch).expect("a batch size fits");
-        group.throughput(Throughput::Elements(batch_u64));
-        group.bench_with_input(BenchmarkId::from_parameter(batch), &rows[..batch], |bencher, rows| {
-            bencher.iter(|| scorer.score(black_box(rows), black_box(&mut verdicts)));
-        });
+    let kinds = [
+        ("inference", file.clone()),
+        ("autoencoder", sized::autoencoder().encode_to_vec()),
+        ("forest", sized::forest().encode_to_vec()),
+        ("boosting", sized::boosting().encode_to_vec()),
+        ("isolation", sized::isolation().encode_to_vec()),
+    ];
+    for (kind, model) in &kinds {
+        let mut group = criterion.benchmark_group(*kind);
+        for batch in [1, 16, 256] {
+            let mut scorer = OnnxScorer::from_bytes(model).expect("the model is valid");
+            let mut verdicts = vec![Verdict::default(); batch];
+            let batch_u64 = u64::try_from(batch).expect("a batch size fits");
+            group.throughput(Throughput::Elements(batch_u64));
+            group.bench_with_input(BenchmarkId::from_parameter(batch), &rows[..batch], |bencher, rows| {
+                bencher.iter(|| scorer.score(black_box(rows), black_box(&mut verdicts)));
+            });
+        }
+        group.finish();
     }
-    group.finish();
     criterion
         .bench_function("load", |bencher| bencher.iter(|| OnnxScorer::from_bytes(black_box(&file)).is_ok()));
 }

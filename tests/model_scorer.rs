@@ -21,6 +21,7 @@ use picket::features::schema::HOST;
 use picket::model::OnnxScorer;
 use picket::model::onnx::ScoreCounts;
 use proptest::prelude::*;
+use prost::Message as _;
 
 /// The operators as the ONNX standard defines them, in plain loops.
 fn reference(row: &[f32]) -> Vec<f32> {
@@ -215,5 +216,23 @@ fn the_description_names_model_schema_and_classes() {
     let text = info.to_string();
     for part in ["test", "1.0", &HOST.hash().to_string(), "tcp_scan from 0.5"] {
         assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn models_as_large_as_the_training_makes_them_are_accepted_and_score() {
+    use model_support::sized;
+    for (name, model) in [
+        ("autoencoder", sized::autoencoder()),
+        ("forest", sized::forest()),
+        ("boosting", sized::boosting()),
+        ("isolation", sized::isolation()),
+    ] {
+        let mut scorer =
+            OnnxScorer::from_bytes(&model.encode_to_vec()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let outputs = scorer.explain(&vector(&[1.0, 2.0, 30.0])).unwrap();
+        assert!(outputs.iter().all(|output| output.is_finite()), "{name}: {outputs:?}");
+        let sum: f32 = outputs.iter().sum();
+        assert!(outputs.len() == 1 || (sum - 1.0).abs() < 1e-3, "{name}: {outputs:?}");
     }
 }

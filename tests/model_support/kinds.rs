@@ -10,7 +10,7 @@ use super::{CLASSES, floats, good, graph, int, ints, node, port, set_metadata};
 pub const THRESHOLD: f32 = 0.25;
 
 /// Numbers from -1 to 1, always the same.
-fn spread(seed: u32, count: usize) -> Vec<f32> {
+pub fn spread(seed: u32, count: usize) -> Vec<f32> {
     let mut state = seed;
     let mut next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -19,12 +19,12 @@ fn spread(seed: u32, count: usize) -> Vec<f32> {
     (0..count).map(|_| next()).collect()
 }
 
-fn size(count: usize) -> i64 {
+pub fn size(count: usize) -> i64 {
     i64::try_from(count).unwrap()
 }
 
 /// The nodes and constants that prepare the rows, of the good model.
-fn prepared() -> ModelProto {
+pub fn prepared() -> ModelProto {
     let mut model = good();
     let graph = graph(&mut model);
     graph.node.truncate(6);
@@ -33,7 +33,7 @@ fn prepared() -> ModelProto {
     model
 }
 
-fn with(mut model: ModelProto, constants: Vec<TensorProto>, nodes: Vec<NodeProto>) -> ModelProto {
+pub fn with(mut model: ModelProto, constants: Vec<TensorProto>, nodes: Vec<NodeProto>) -> ModelProto {
     let graph = graph(&mut model);
     graph.initializer.extend(constants);
     graph.node.extend(nodes);
@@ -41,7 +41,7 @@ fn with(mut model: ModelProto, constants: Vec<TensorProto>, nodes: Vec<NodeProto
 }
 
 /// Makes an anomaly model of it.
-fn detector(mut model: ModelProto) -> ModelProto {
+pub fn detector(mut model: ModelProto) -> ModelProto {
     graph(&mut model).output = vec![port("score", "N", 1)];
     set_metadata(&mut model, "picket.kind", "anomaly");
     set_metadata(&mut model, "picket.classes", "benign,anomaly");
@@ -99,22 +99,47 @@ pub fn autoencoder() -> ModelProto {
     detector(with(prepared(), constants, nodes))
 }
 
-/// How a tree of `trees` looks at its columns: a root, two branches, four leaves.
-fn ensemble(output: &str, labels: usize, softmax: bool, leaf: impl Fn(usize, usize) -> f32) -> NodeProto {
-    const TREES: usize = 5;
-    let branch = |node: usize| if node < 3 { "BRANCH_LEQ" } else { "LEAF" };
+/// How large an ensemble is: its trees, and the levels of each, all of whose places are taken.
+#[derive(Clone, Copy)]
+pub struct Shape {
+    pub trees: usize,
+    pub levels: u32,
+    pub labels: usize,
+}
+
+impl Shape {
+    /// Five trees with a root, two branches and four leaves.
+    const SMALL: Self = Self { trees: 5, levels: 2, labels: CLASSES.len() };
+
+    /// Nodes of a tree that are no leaves; a tree has one leaf more.
+    const fn branches(self) -> usize {
+        2_usize.pow(self.levels) - 1
+    }
+}
+
+/// An ensemble; `leaf` says what a leaf gives to a label, by tree, place among all leaves, and label.
+pub fn ensemble(
+    output: &str,
+    shape: Shape,
+    softmax: bool,
+    leaf: impl Fn(usize, usize, usize) -> f32,
+) -> NodeProto {
+    let Shape { trees, labels, .. } = shape;
+    let branches = shape.branches();
+    let branch = |node: usize| if node < branches { "BRANCH_LEQ" } else { "LEAF" };
     let column = |tree: usize, node: usize| {
         // Any column, by a rule.
-        if node < 3 { size((tree * 3 + node) * 7 % HOST.width()) } else { 0 }
+        if node < branches { size((tree * branches + node) * 7 % HOST.width()) } else { 0 }
     };
-    let nodes = || (0..TREES).flat_map(|tree| (0..7).map(move |node| (tree, node)));
-    let child =
-        |step: usize| move |(_, node): (usize, usize)| if node < 3 { size(2 * node + step) } else { 0 };
+    let nodes = || (0..trees).flat_map(|tree| (0..2 * branches + 1).map(move |node| (tree, node)));
+    let child = |step: usize| {
+        move |(_, node): (usize, usize)| if node < branches { size(2 * node + step) } else { 0 }
+    };
     let weights = || {
         nodes()
-            .filter(|(_, node)| *node >= 3)
+            .filter(|(_, node)| *node >= branches)
             .flat_map(|place| (0..labels).map(move |label| (place, label)))
-            .map(|((tree, node), label)| (tree, node, label, leaf(tree * 4 + node, label)))
+            .map(|((tree, node), label)| (tree, node, label, leaf(tree, tree * (branches + 1) + node, label)))
             .filter(|(.., weight)| *weight != 0.0)
     };
     let list = |name: &str, values: Vec<i64>| ints(name, &values);
@@ -129,7 +154,7 @@ fn ensemble(output: &str, labels: usize, softmax: bool, leaf: impl Fn(usize, usi
         list("nodes_treeids", nodes().map(|(tree, _)| size(tree)).collect()),
         list("nodes_nodeids", nodes().map(|(_, node)| size(node)).collect()),
         list("nodes_featureids", nodes().map(|(tree, node)| column(tree, node)).collect()),
-        real("nodes_values", nodes().map(|(_, node)| if node < 3 { 3.0 } else { 0.0 }).collect()),
+        real("nodes_values", nodes().map(|(_, node)| if node < branches { 3.0 } else { 0.0 }).collect()),
         AttributeProto {
             name: "nodes_modes".into(),
             r#type: AttributeType::Strings.into(),
@@ -158,7 +183,7 @@ fn ensemble(output: &str, labels: usize, softmax: bool, leaf: impl Fn(usize, usi
 }
 
 /// A model of trees: `nodes` alone.
-fn of_trees(constants: Vec<TensorProto>, nodes: Vec<NodeProto>) -> ModelProto {
+pub fn of_trees(constants: Vec<TensorProto>, nodes: Vec<NodeProto>) -> ModelProto {
     let mut model = good();
     model.opset_import.push(OperatorSetIdProto { domain: "ai.onnx.ml".into(), version: 3 });
     graph(&mut model).node.clear();
@@ -168,29 +193,28 @@ fn of_trees(constants: Vec<TensorProto>, nodes: Vec<NodeProto>) -> ModelProto {
 
 /// A random forest: each of its five trees gives a fifth to one class.
 pub fn forest() -> ModelProto {
-    let share = |place: usize, label: usize| if place % CLASSES.len() == label { 0.2 } else { 0.0 };
-    of_trees(Vec::new(), vec![ensemble("probs", CLASSES.len(), false, share)])
+    let share = |_, place: usize, label: usize| if place % CLASSES.len() == label { 0.2 } else { 0.0 };
+    of_trees(Vec::new(), vec![ensemble("probs", Shape::SMALL, false, share)])
 }
 
 /// Gradient boosting.
 pub fn boosting() -> ModelProto {
     let margins = spread(7, 100);
-    let margin = |place: usize, label: usize| 4.0 * margins[place * 3 + label];
-    of_trees(Vec::new(), vec![ensemble("probs", CLASSES.len(), true, margin)])
+    let margin = |_, place: usize, label: usize| 4.0 * margins[place * 3 + label];
+    of_trees(Vec::new(), vec![ensemble("probs", Shape::SMALL, true, margin)])
 }
 
 /// An isolation forest.
 pub fn isolation() -> ModelProto {
-    let path = |place: usize, label: usize| if label == 0 { 0.1 + place as f32 / 20.0 } else { 0.0 };
+    let path = |_, place: usize, label: usize| if label == 0 { 0.1 + place as f32 / 20.0 } else { 0.0 };
+    isolation_of(ensemble("paths", Shape::SMALL, false, path))
+}
+
+/// An isolation forest whose ensemble gives the lengths of paths to the first of three labels.
+pub fn isolation_of(paths: NodeProto) -> ModelProto {
     let factor = floats("factor", &[3, 1], &[-0.1, 0.0, 0.0]);
-    detector(of_trees(
-        vec![factor],
-        vec![
-            ensemble("paths", 3, false, path),
-            node("MatMul", "paths factor", "exponent"),
-            node("Exp", "exponent", "score"),
-        ],
-    ))
+    let nodes = vec![paths, node("MatMul", "paths factor", "exponent"), node("Exp", "exponent", "score")];
+    detector(of_trees(vec![factor], nodes))
 }
 
 /// A valid model of every kind, with its name.

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "shared by test binaries, none of which exports anything")]
 
 pub mod kinds;
+pub mod sized;
 
 use picket::features::schema::{HOST, Schema};
 use prost::Message as _;
@@ -81,21 +82,6 @@ pub fn good_of(schema: &Schema) -> ModelProto {
         let biases = biases.into_iter().flat_map(|bias| i32::from(bias).to_le_bytes()).collect();
         initializer.push(raw(&format!("bias{index}"), &[outputs], DataType::Int32, biases));
     }
-    let layer = |index: usize, input: &str, output: &str| {
-        let (from, to) = (index, index + 1);
-        let names = format!(
-            "{input} scale{from} zero_point{from} weights{index} weight_scale weight_zero_point scale{to} zero_point{to} bias{index}"
-        );
-        NodeProto {
-            attribute: vec![AttributeProto {
-                name: "kernel_shape".into(),
-                r#type: AttributeType::Ints.into(),
-                ints: vec![1],
-                ..AttributeProto::default()
-            }],
-            ..node("QLinearConv", &names, output)
-        }
-    };
     let graph = GraphProto {
         name: "test".into(),
         node: vec![
@@ -148,6 +134,15 @@ pub fn novelty(factor: f32, columns: usize) -> String {
 
 fn bounds(width: usize, factor: f32, columns: usize) -> String {
     format!("factor={factor} columns={columns} bounds={}", vec!["1"; width].join(","))
+}
+
+/// Layer `index` of int8, from scale and zero point `index` to those after it.
+pub fn layer(index: usize, input: &str, output: &str) -> NodeProto {
+    let (from, to) = (index, index + 1);
+    let names = format!(
+        "{input} scale{from} zero_point{from} weights{index} weight_scale weight_zero_point scale{to} zero_point{to} bias{index}"
+    );
+    NodeProto { attribute: vec![ints("kernel_shape", &[1])], ..node("QLinearConv", &names, output) }
 }
 
 /// The valid model after `change`, encoded.

@@ -82,14 +82,14 @@ impl Deed for AclProbe {
         self.manner.work(place, stop, meter, self.count, |mut worker| {
             let mut stems: Vec<String> = STEMS.iter().map(|stem| (*stem).into()).collect();
             stems.extend(place.victims().iter().map(|name| format!("site/{name}")));
-            let mut session: Option<(Session, u32)> = None;
+            let mut session: Option<Session> = None;
+            let mut used = 0;
             while let Some(index) = worker.turn() {
                 if session.is_none() {
-                    let name = worker.client_id(index);
-                    session = worker.connect(&name).map(|session| (session, 0));
+                    used = 0;
                 }
-                let Some((open, used)) = &mut session else { continue };
-                *used += 1;
+                let Some(open) = worker.session(&mut session, index) else { continue };
+                used += 1;
                 let topic = format!("{}/{}", worker.random.pick(&stems), worker.random.pick(&ENDS));
                 let read = match self.probe {
                     Probe::Read => true,
@@ -107,12 +107,12 @@ impl Deed for AclProbe {
                     Ok(false) => Meter::count(&meter.refused),
                     ref other => worker.tell(other),
                 }
-                let used_up = self.per_session > 0 && *used >= self.per_session;
+                let used_up = self.per_session > 0 && used >= self.per_session;
                 if answer.is_err() || used_up {
-                    session.take().into_iter().for_each(|(open, _)| open.leave());
+                    session.take().into_iter().for_each(Session::leave);
                 }
             }
-            session.into_iter().for_each(|(open, _)| open.leave());
+            session.into_iter().for_each(Session::leave);
         });
     }
 }

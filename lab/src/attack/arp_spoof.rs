@@ -108,7 +108,7 @@ impl Deed for ArpSpoof {
                 break;
             }
             let sent = link.send(&arp(operation, EVERYONE, (link.mac(), *ip), ([0; 6], *ip)));
-            Meter::count(if sent.is_ok() { &meter.accepted } else { &meter.failed });
+            meter.tell(&sent);
         }
         if !self.leave {
             for (mac, ip) in truth {

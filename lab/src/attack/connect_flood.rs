@@ -2,17 +2,16 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::thread;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::manner::Naming;
-use super::{Deed, Meter, Place, defaults, share};
+use super::manner::{Manner, Naming};
+use super::{Deed, Meter, Place, defaults};
 use crate::mqtt::packet::Version;
-use crate::mqtt::session::{ConnectError, Session, reset};
+use crate::mqtt::session::{Session, reset};
 use crate::random::Random;
-use crate::stop::{Pacer, Stop};
+use crate::stop::Stop;
 
 /// What happens to each connection of the flood.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, clap::ValueEnum)]
@@ -82,21 +81,16 @@ impl Deed for ConnectFlood {
     }
 
     fn run(&self, place: &Place, stop: &Stop, meter: &Meter) {
-        thread::scope(|scope| {
-            for worker in 0..self.workers.clamp(1, 64) {
-                scope.spawn(move || {
-                    let mut random = place.random(worker);
-                    let mut pacer =
-                        Pacer::new(share(self.rate, self.workers)).jittered(self.jitter, &mut random);
-                    let mut held: Vec<TcpStream> = Vec::new();
-                    while pacer.turn(stop) && meter.take(u64::from(self.count)) {
-                        if let Some(stream) = self.one(place, meter, &mut random)
-                            && held.len() < MOST_HELD
-                        {
-                            held.push(stream);
-                        }
-                    }
-                });
+        let &Self { rate, jitter, workers, .. } = self;
+        let manner = Manner { rate, jitter, workers, ..Manner::default() };
+        manner.work(place, stop, meter, self.count, |mut worker| {
+            let mut held: Vec<TcpStream> = Vec::new();
+            while worker.turn().is_some() {
+                if let Some(stream) = self.one(place, meter, &mut worker.random)
+                    && held.len() < MOST_HELD
+                {
+                    held.push(stream);
+                }
             }
         });
     }
@@ -109,25 +103,12 @@ impl ConnectFlood {
         let client_id = self.naming.name(self.protocol, random.seed() % 100_000, random);
         let connect = place.connect(self.protocol, &client_id, self.keep_alive);
         if matches!(self.ending, Ending::Polite | Ending::Hold) {
-            return match Session::connect(&dial, &connect) {
-                Ok(session) => {
-                    Meter::count(&meter.accepted);
-                    if self.ending == Ending::Hold {
-                        return Some(session.into_stream());
-                    }
-                    session.leave();
-                    None
-                }
-                Err(error) => {
-                    let counter = if matches!(error, ConnectError::Refused(_)) {
-                        &meter.refused
-                    } else {
-                        &meter.failed
-                    };
-                    Meter::count(counter);
-                    None
-                }
-            };
+            let session = meter.connected(Session::connect(&dial, &connect))?;
+            if self.ending == Ending::Hold {
+                return Some(session.into_stream());
+            }
+            session.leave();
+            return None;
         }
         let sent = dial.open().and_then(|mut stream| match self.ending {
             Ending::Silent => Ok(()),
@@ -137,7 +118,7 @@ impl ConnectFlood {
             }
             Ending::Abandon | Ending::Polite | Ending::Hold => stream.write_all(&connect.encode()),
         });
-        Meter::count(if sent.is_ok() { &meter.accepted } else { &meter.failed });
+        meter.tell(&sent);
         None
     }
 }

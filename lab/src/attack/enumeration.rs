@@ -131,28 +131,28 @@ impl Deed for Enumeration {
         place.random(u32::MAX).shuffle(&mut filters);
         let together = self.together.clamp(1, 40) as usize;
         self.manner.work(place, stop, meter, self.count, |mut worker| {
-            let mut session: Option<(Session, u32)> = None;
+            let mut session: Option<Session> = None;
+            let mut used = 0;
             while let Some(index) = worker.turn() {
                 if session.is_none() {
-                    let name = worker.client_id(index);
-                    session = worker.connect(&name).map(|session| (session, 0));
+                    used = 0;
                 }
-                let Some((open, used)) = &mut session else { continue };
+                let Some(open) = worker.session(&mut session, index) else { continue };
                 let first = usize::try_from(index).unwrap_or(0) * together;
                 let asked: Vec<_> = (first..first + together)
                     .map(|index| (filters[index % filters.len()], self.qos))
                     .take(filters.len())
                     .collect();
-                *used += 1;
+                used += 1;
                 let asked = ask(open, &asked, &worker);
-                let used_up = self.per_session > 0 && *used >= self.per_session;
+                let used_up = self.per_session > 0 && used >= self.per_session;
                 if (asked.is_err() || used_up)
-                    && let Some((open, _)) = session.take().filter(|_| asked.is_ok())
+                    && let Some(open) = session.take().filter(|_| asked.is_ok())
                 {
                     listen(open, self.listen, stop);
                 }
             }
-            if let Some((open, _)) = session {
+            if let Some(open) = session {
                 listen(open, self.listen, stop);
             }
         });

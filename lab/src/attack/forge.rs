@@ -31,11 +31,7 @@ struct Forged {
 fn deliver(mut worker: Worker<'_>, delivery: Delivery, qos: u8, forge: impl Fn(u64, &mut Random) -> Forged) {
     let mut session: Option<Session> = None;
     while let Some(index) = worker.turn() {
-        if session.is_none() {
-            let name = worker.client_id(index);
-            session = worker.connect(&name);
-        }
-        let Some(open) = &mut session else { continue };
+        let Some(open) = worker.session(&mut session, index) else { continue };
         let Forged { topic, payload, retain } = forge(index, &mut worker.random);
         let mut bytes = Vec::new();
         let id = open.packet_id();

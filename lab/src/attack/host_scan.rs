@@ -7,7 +7,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::raw::{Flags, Maker, RawIp, RawLink, arp, client_port};
+use super::raw::{Flags, Packets, RawLink, arp, client_port};
 use super::scan::Order;
 use super::{Deed, Meter, Place, defaults};
 use crate::random::Random;
@@ -102,11 +102,10 @@ impl Deed for HostScan {
 
 impl HostScan {
     fn knocker(&self, place: &Place, random: &mut Random) -> io::Result<Knocker> {
-        let maker = Maker::new(place.source_v4(), random);
         Ok(match self.knock {
             Knock::Connect => Knocker::Connect(Vec::new()),
-            Knock::Syn => Knocker::Syn(RawIp::open(place.target)?, maker),
-            Knock::Ping => Knocker::Ping(RawIp::open(place.target)?, maker),
+            Knock::Syn => Knocker::Syn(Packets::open(place, random)?),
+            Knock::Ping => Knocker::Ping(Packets::open(place, random)?),
             Knock::Arp => Knocker::Arp(RawLink::open(place.target)?),
         })
     }
@@ -118,8 +117,8 @@ const MOST_OPEN: usize = 64;
 /// A way of knocking, with what it needs.
 enum Knocker {
     Connect(Vec<Socket>),
-    Syn(RawIp, Maker),
-    Ping(RawIp, Maker),
+    Syn(Packets),
+    Ping(Packets),
     Arp(RawLink),
 }
 
@@ -145,15 +144,15 @@ impl Knocker {
                 open.push(socket);
                 Ok(())
             }
-            Self::Syn(socket, maker) => {
+            Self::Syn(packets) => {
                 let ports = (client_port(random), port);
                 let flags = Flags { syn: true, ..Flags::default() };
                 let sequence = random.between((1, u32::MAX));
-                socket.send(&maker.tcp(host, ports, (sequence, 0), flags, b""), host)
+                packets.send(&packets.maker.tcp(host, ports, (sequence, 0), flags, b""), host)
             }
-            Self::Ping(socket, maker) => {
+            Self::Ping(packets) => {
                 let id = u16::try_from(random.between((1, 65_535))).expect("at most 65,535");
-                socket.send(&maker.echo(host, id, 1, &[0x2A; 48]), host)
+                packets.send(&packets.maker.echo(host, id, 1, &[0x2A; 48]), host)
             }
             Self::Arp(link) => link.send(&arp(1, [0xFF; 6], (link.mac(), place.source_v4()), ([0; 6], host))),
         }
@@ -198,15 +197,14 @@ impl Deed for MiraiScan {
     }
 
     fn run(&self, place: &Place, stop: &Stop, meter: &Meter) {
-        let (Ok(socket), Ok(victim)) = (RawIp::open(place.target), place.target.raw()) else {
+        let mut random = place.random(0);
+        let Ok(packets) = Packets::open(place, &mut random) else {
             return Meter::count(&meter.failed);
         };
-        let mut random = place.random(0);
-        let maker = Maker::new(place.source_v4(), &mut random);
         // Its source port stays the same as long as it runs.
         let source_port = client_port(&mut random);
         let mut pacer = Pacer::new(self.rate);
-        let [a, b, c, _] = victim.octets();
+        let [a, b, c, _] = packets.victim.octets();
         while pacer.turn(stop) && meter.take(u64::from(self.count)) {
             let last = u8::try_from(random.between((1, 254))).expect("below 255");
             let host = Ipv4Addr::new(a, b, c, last);
@@ -217,9 +215,9 @@ impl Deed for MiraiScan {
             };
             let flags = Flags { syn: true, ..Flags::default() };
             // Its mark: the sequence number is the destination's address.
-            let packet = maker.tcp(host, (source_port, port), (host.to_bits(), 0), flags, b"");
-            let sent = socket.send(&packet, host);
-            Meter::count(if sent.is_ok() { &meter.accepted } else { &meter.failed });
+            let packet = packets.maker.tcp(host, (source_port, port), (host.to_bits(), 0), flags, b"");
+            let sent = packets.send(&packet, host);
+            meter.tell(&sent);
         }
     }
 }

@@ -57,11 +57,7 @@ impl Deed for LargePayload {
             let payload = worker.random.text(self.payload as usize).into_bytes();
             let mut session: Option<Session> = None;
             while let Some(index) = worker.turn() {
-                if session.is_none() {
-                    let name = worker.client_id(index);
-                    session = worker.connect(&name);
-                }
-                let Some(open) = &mut session else { continue };
+                let Some(open) = worker.session(&mut session, index) else { continue };
                 let sent = self.send(open, &payload, stop);
                 worker.tell(&sent);
                 if sent.is_err() {

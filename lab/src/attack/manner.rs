@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Meter, Place, defaults, share};
 use crate::mqtt::packet::{Connect, Version};
-use crate::mqtt::session::{ConnectError, Session};
+use crate::mqtt::session::Session;
 use crate::random::Random;
 use crate::stop::{Pacer, Stop};
 
@@ -116,17 +116,21 @@ impl Worker<'_> {
     /// Connects with these bytes; a refusal or a failure is counted.
     pub(super) fn connect_with(&self, connect: &Connect<'_>, bytes: &[u8]) -> Option<Session> {
         let dial = self.place.dial();
-        match Session::connect_cut(&dial, connect.version, connect.keep_alive, bytes, self.cut()) {
-            Ok(session) => Some(session),
-            Err(ConnectError::Refused(_)) => {
-                Meter::count(&self.meter.refused);
-                None
-            }
-            Err(ConnectError::Io(_)) => {
-                Meter::count(&self.meter.failed);
-                None
-            }
+        let session = Session::connect_cut(&dial, connect.version, connect.keep_alive, bytes, self.cut());
+        self.meter.unless_connected(session)
+    }
+
+    /// The open session, or a new one under a name of the attacker's own.
+    pub(super) fn session<'s>(
+        &mut self,
+        open: &'s mut Option<Session>,
+        index: u64,
+    ) -> Option<&'s mut Session> {
+        if open.is_none() {
+            let name = self.client_id(index);
+            *open = self.connect(&name);
         }
+        open.as_mut()
     }
 
     /// Where packets are cut.
@@ -136,7 +140,7 @@ impl Worker<'_> {
 
     /// Counts how something ended.
     pub(super) fn tell<T, E>(&self, result: &Result<T, E>) {
-        Meter::count(if result.is_ok() { &self.meter.accepted } else { &self.meter.failed });
+        self.meter.tell(result);
     }
 }
 

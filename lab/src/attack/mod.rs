@@ -38,7 +38,7 @@ use serde::{Deserialize, Serialize};
 use crate::credentials::Credentials;
 use crate::episode::{Episode, unix};
 use crate::mqtt::packet::{Connect, Version};
-use crate::mqtt::session::Dial;
+use crate::mqtt::session::{ConnectError, Dial};
 use crate::random::Random;
 use crate::stop::Stop;
 use crate::target::{Refusal, Target};
@@ -302,6 +302,29 @@ impl Meter {
 
     fn count(counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts how something ended that the other side does not judge.
+    fn tell<T, E>(&self, result: &Result<T, E>) {
+        Self::count(if result.is_ok() { &self.accepted } else { &self.failed });
+    }
+
+    /// Counts how a connection ended: accepted, refused, or failed on the way. What came of it, if anything.
+    fn connected<T>(&self, result: Result<T, ConnectError>) -> Option<T> {
+        Self::count(match &result {
+            Ok(_) => &self.accepted,
+            Err(ConnectError::Refused(_)) => &self.refused,
+            Err(ConnectError::Io(_)) => &self.failed,
+        });
+        result.ok()
+    }
+
+    /// As [`Meter::connected`], where a session is not yet a success.
+    fn unless_connected<T>(&self, result: Result<T, ConnectError>) -> Option<T> {
+        match result {
+            Ok(made) => Some(made),
+            failed => self.connected(failed),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::raw::{Flags, Maker, RawIp, client_port};
+use super::raw::{Flags, Packets, client_port};
 use super::{Deed, Meter, Place, defaults};
 use crate::mqtt::session::Dial;
 use crate::random::Random;
@@ -110,11 +110,10 @@ impl NetworkFlood {
     }
 
     fn packets(&self, place: &Place, stop: &Stop, meter: &Meter) {
-        let (Ok(socket), Ok(victim)) = (RawIp::open(place.target), place.target.raw()) else {
+        let mut random = place.random(0);
+        let Ok(mut packets) = Packets::open(place, &mut random) else {
             return Meter::count(&meter.failed);
         };
-        let mut random = place.random(0);
-        let mut maker = Maker::new(place.source_v4(), &mut random);
         let sources = self.spoofed_sources(place);
         let filler = random.text(self.payload as usize).into_bytes();
         // A look at the clock for every packet would limit the rate; slow floods keep their even pace.
@@ -127,17 +126,18 @@ impl NetworkFlood {
                     return;
                 }
                 if !sources.is_empty() {
-                    maker.source = *random.pick(&sources);
+                    packets.maker.source = *random.pick(&sources);
                 }
-                let packet = self.packet(&maker, victim, &filler, &mut random);
-                let sent = socket.send(&packet, victim);
-                Meter::count(if sent.is_ok() { &meter.accepted } else { &meter.failed });
+                let packet = self.packet(&packets, &filler, &mut random);
+                let sent = packets.send(&packet, packets.victim);
+                meter.tell(&sent);
                 round += 1.0;
             }
         }
     }
 
-    fn packet(&self, maker: &Maker, victim: Ipv4Addr, filler: &[u8], random: &mut Random) -> Vec<u8> {
+    fn packet(&self, packets: &Packets, filler: &[u8], random: &mut Random) -> Vec<u8> {
+        let &Packets { ref maker, victim, .. } = packets;
         let port = match self.port {
             0 => u16::try_from(random.between((1, 65_535))).expect("at most 65,535"),
             port => port,

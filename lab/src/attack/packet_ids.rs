@@ -58,11 +58,7 @@ impl Deed for PacketIds {
         self.manner.work(place, stop, meter, self.count, |mut worker| {
             let mut session: Option<Session> = None;
             while let Some(index) = worker.turn() {
-                if session.is_none() {
-                    let name = worker.client_id(index);
-                    session = worker.connect(&name);
-                }
-                let Some(open) = &mut session else { continue };
+                let Some(open) = worker.session(&mut session, index) else { continue };
                 let bytes = self.packet(open, &mut worker.random);
                 // A broker that closes has refused.
                 match open.send_cut(&bytes, worker.cut()).and_then(|()| open.swallow()) {

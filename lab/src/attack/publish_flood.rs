@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::manner::Naming;
 use super::{Deed, Meter, Place, defaults, share};
 use crate::mqtt::packet::{Publish, Version};
-use crate::mqtt::session::{ConnectError, Session};
+use crate::mqtt::session::Session;
 use crate::random::Random;
 use crate::stop::{Pacer, Stop};
 
@@ -81,14 +81,10 @@ impl Deed for PublishFlood {
                     let mut random = place.random(worker);
                     let client_id = self.naming.name(self.protocol, u64::from(worker), &mut random);
                     let connect = place.connect(self.protocol, &client_id, self.keep_alive);
-                    match Session::connect(&place.dial(), &connect) {
-                        Ok(session) => {
-                            if self.flood(session, &mut random, stop, meter).is_err() {
-                                Meter::count(&meter.failed);
-                            }
-                        }
-                        Err(ConnectError::Refused(_)) => Meter::count(&meter.refused),
-                        Err(ConnectError::Io(_)) => Meter::count(&meter.failed),
+                    if let Some(session) = meter.unless_connected(Session::connect(&place.dial(), &connect))
+                        && self.flood(session, &mut random, stop, meter).is_err()
+                    {
+                        Meter::count(&meter.failed);
                     }
                 });
             }

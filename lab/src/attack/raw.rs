@@ -9,6 +9,7 @@ use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, SockaddrLike, sendto, socket};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::Place;
 use crate::random::Random;
 use crate::target::{Target, in_sandbox_net};
 
@@ -16,14 +17,14 @@ use crate::target::{Target, in_sandbox_net};
 const RAW: i32 = 255;
 
 /// Sends IPv4 packets that are complete with their header.
-pub(super) struct RawIp(Socket);
+struct RawIp(Socket);
 
 impl RawIp {
     /// Opens a raw socket.
     ///
     /// # Errors
     /// If the target is not in a sandbox of this process, or the system says no.
-    pub(super) fn open(target: Target) -> io::Result<Self> {
+    fn open(target: Target) -> io::Result<Self> {
         target.raw().map_err(io::Error::other)?;
         Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(RAW))).map(Self)
     }
@@ -32,11 +33,38 @@ impl RawIp {
     ///
     /// # Errors
     /// If the address is another, or the system says no.
-    pub(super) fn send(&self, packet: &[u8], to: Ipv4Addr) -> io::Result<()> {
+    fn send(&self, packet: &[u8], to: Ipv4Addr) -> io::Result<()> {
         if !in_sandbox_net(to) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         self.0.send_to(packet, &SocketAddr::new(to.into(), 0).into()).map(drop)
+    }
+}
+
+/// A raw socket, packets of one tool's looks, and the victim that they are for.
+pub(super) struct Packets {
+    socket: RawIp,
+    pub(super) maker: Maker,
+    pub(super) victim: Ipv4Addr,
+}
+
+impl Packets {
+    /// Opens a raw socket for an attack from this place.
+    ///
+    /// # Errors
+    /// As [`RawIp::open`].
+    pub(super) fn open(place: &Place, random: &mut Random) -> io::Result<Self> {
+        let victim = place.target.raw().map_err(io::Error::other)?;
+        let socket = RawIp::open(place.target)?;
+        Ok(Self { socket, maker: Maker::new(place.source_v4(), random), victim })
+    }
+
+    /// Sends a packet.
+    ///
+    /// # Errors
+    /// As [`RawIp::send`].
+    pub(super) fn send(&self, packet: &[u8], to: Ipv4Addr) -> io::Result<()> {
+        self.socket.send(packet, to)
     }
 }
 

@@ -119,14 +119,7 @@ impl Deed for SlowDos {
                 break;
             }
             if opening {
-                match self.open(place, &mut random) {
-                    Ok(connection) => {
-                        Meter::count(&meter.accepted);
-                        held.push(connection);
-                    }
-                    Err(ConnectError::Refused(_)) => Meter::count(&meter.refused),
-                    Err(ConnectError::Io(_)) => Meter::count(&meter.failed),
-                }
+                held.extend(meter.connected(self.open(place, &mut random)));
             }
             self.serve(&mut held, meter);
         }

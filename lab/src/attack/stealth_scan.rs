@@ -1,11 +1,9 @@
 //! Port scans by single packets, which no connection follows, and the probes by which a scanner guesses the system.
 
-use std::net::Ipv4Addr;
-
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::raw::{Flags, Maker, RawIp, client_port};
+use super::raw::{Flags, Packets, client_port};
 use super::scan::{Order, Ports, port_list};
 use super::{Deed, Meter, Place, defaults};
 use crate::random::Random;
@@ -79,11 +77,10 @@ impl Deed for StealthScan {
     }
 
     fn run(&self, place: &Place, stop: &Stop, meter: &Meter) {
-        let (Ok(socket), Ok(victim)) = (RawIp::open(place.target), place.target.raw()) else {
+        let mut random = place.random(0);
+        let Ok(packets) = Packets::open(place, &mut random) else {
             return Meter::count(&meter.failed);
         };
-        let mut random = place.random(0);
-        let maker = Maker::new(place.source_v4(), &mut random);
         let source_port = client_port(&mut random);
         let mut pacer = Pacer::new(self.rate).jittered(self.jitter, &mut random);
         // The probes for the system go to the broker's port and to two ports that are most likely closed.
@@ -97,9 +94,9 @@ impl Deed for StealthScan {
                 break;
             }
             let from = if self.one_source_port { source_port } else { client_port(&mut random) };
-            let packet = self.packet(&maker, victim, (from, *port), index, &mut random);
-            let sent = socket.send(&packet, victim);
-            Meter::count(if sent.is_ok() { &meter.accepted } else { &meter.failed });
+            let packet = self.packet(&packets, (from, *port), index, &mut random);
+            let sent = packets.send(&packet, packets.victim);
+            meter.tell(&sent);
         }
     }
 }
@@ -107,8 +104,7 @@ impl Deed for StealthScan {
 impl StealthScan {
     fn packet(
         &self,
-        maker: &Maker,
-        victim: Ipv4Addr,
+        &Packets { ref maker, victim, .. }: &Packets,
         ports: (u16, u16),
         index: usize,
         random: &mut Random,

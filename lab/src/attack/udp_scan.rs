@@ -76,7 +76,7 @@ impl Deed for UdpScan {
                 break;
             }
             let sent = send(source, place.target.at_port(*port).address(), probe(*port, filler.as_bytes()));
-            Meter::count(if sent.is_ok() { &meter.accepted } else { &meter.failed });
+            meter.tell(&sent);
         }
     }
 }

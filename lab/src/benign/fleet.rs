@@ -35,6 +35,23 @@ pub struct DeviceReport {
     pub tally: Tally,
 }
 
+impl DeviceReport {
+    /// The report of a device.
+    #[must_use]
+    pub fn new(device: &Device, tally: Tally) -> Self {
+        Self {
+            class: "benign".into(),
+            profile: device.profile,
+            client_id: device.client_id.clone(),
+            address: device.address,
+            version: device.version,
+            qos: device.qos,
+            keep_alive: device.keep_alive,
+            tally,
+        }
+    }
+}
+
 /// Draws `count` devices by going round the given kinds.
 #[must_use]
 pub fn draw(
@@ -79,15 +96,8 @@ pub fn run(devices: &[Device], target: Target, neighbours: &[IpAddr], stop: &Sto
             .collect();
         running
             .into_iter()
-            .map(|(device, thread)| DeviceReport {
-                class: "benign".into(),
-                profile: device.profile,
-                client_id: device.client_id.clone(),
-                address: device.address,
-                version: device.version,
-                qos: device.qos,
-                keep_alive: device.keep_alive,
-                tally: thread.join().expect("a device thread ends without a panic"),
+            .map(|(device, thread)| {
+                DeviceReport::new(device, thread.join().expect("a device thread ends without a panic"))
             })
             .collect()
     })

@@ -167,19 +167,8 @@ impl World {
 
     /// What was done, and how large the capture is.
     pub(super) fn finish(self) -> io::Result<(Vec<DeviceReport>, u64, u64)> {
-        let reports = self.actors.into_iter().map(|Actor { place, tally, .. }| {
-            let device = place.device;
-            DeviceReport {
-                class: "benign".into(),
-                profile: device.profile,
-                client_id: device.client_id,
-                address: device.address,
-                version: device.version,
-                qos: device.qos,
-                keep_alive: device.keep_alive,
-                tally,
-            }
-        });
+        let reports =
+            self.actors.into_iter().map(|actor| DeviceReport::new(&actor.place.device, actor.tally));
         Ok((reports.collect(), self.out.frames, self.out.bytes))
     }
 

@@ -27,15 +27,22 @@ counts() {
         awk '{ p += $1; o += $2; a += $3; e += $4 } END { printf "%d | %d | %d | %d | equal", p, o, a, e }'
 }
 
+# The last thing that was said.
+reason() {
+    local said
+    said=$(tail -n 1 "$log")
+    echo "${said#"$1: "}"
+}
+
 failed=0 table=()
 for target in "${targets[@]}"; do
     size=- verdict=''
     if [ "${BUILT-}" != 1 ] || [ ! -x "dist/$target/picket" ]; then
-        cross/build.sh "$target" 2>&1 | tee "$log" || verdict="not built: $(tail -n 1 "$log")"
+        cross/build.sh "$target" 2>&1 | tee "$log" || verdict="not built: $(reason "$target")"
     fi
     if [ -z "$verdict" ]; then
         size=$(stat -c %s "dist/$target/picket")
-        cross/gate.sh "$target" 2>&1 | tee "$log" || verdict="refused: $(tail -n 1 "$log")"
+        cross/gate.sh "$target" 2>&1 | tee "$log" || verdict="refused: $(reason "$target")"
     fi
     if [ -n "$verdict" ]; then
         row="- | - | - | - | $verdict"

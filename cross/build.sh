@@ -29,7 +29,7 @@ lower=$(tr - _ <<<"$target")
 tools=$root/target/cross-tools
 rustc=${RUSTC:-rustc}
 lld=$("$rustc" --print sysroot)/lib/rustlib/$("$rustc" -vV | sed -n 's/^host: //p')/bin/gcc-ld
-flags=() build_std=() order=()
+flags=() build_std=() order=() map=("-Clink-arg=-Wl,-Map=picket-$target.map")
 if [ -d "$tools/std/$target" ]; then
     # Debian's compiler with Debian's std for another processor.
     export PATH=/usr/bin:$PATH RUSTC=/usr/bin/rustc
@@ -59,11 +59,12 @@ unset CC AR RANLIB
 link=-Wl,
 if [ -n "$zig" ] && [ "${#build_std[@]}" = 0 ] && [[ $target == *-musl* ]]; then
     # Linked by Rust's own linker with Rust's own musl.
-    linker=rust-lld link=''
+    linker=rust-lld link='' map=("-Clink-arg=-Map=picket-$target.map")
     flags+=(-Clink-arg=--icf=all -Clink-arg=-zpack-relative-relocs)
 elif [ -n "$zig" ]; then
-    linker=$root/cross/zig-cc
-    flags+=(-Clink-self-contained=no "-Clink-arg=-Wl,--icf=all")
+    # zig knows neither folding nor maps.
+    linker=$root/cross/zig-cc map=()
+    flags+=(-Clink-self-contained=no)
 else
     linker=$gcc
     if [ -d "$lld" ]; then
@@ -94,8 +95,8 @@ mkdir -p "$out"
 # The map tells what the program consists of, although its symbols are stripped: see size-report. Where the linker leaves it is the same
 # in every folder, for cargo's names of symbols depend on all that the compiler is told.
 cargo rustc --locked "${build_std[@]}" --profile "$profile" --target "$target" --no-default-features --features "$features" --bin picket \
-    -- "-Clink-arg=${link}-Map=picket-$target.map" "${order[@]}"
-if [ -e "picket-$target.map" ]; then
+    -- "${map[@]}" "${order[@]}"
+if [ "${#map[@]}" -gt 0 ] && [ -e "picket-$target.map" ]; then
     mv "picket-$target.map" "$out/picket.map"
 fi
 cp "$built/$target/$profile/picket" "$out/picket"

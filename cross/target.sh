@@ -31,7 +31,7 @@ describe() {
         aarch64-unknown-linux-musl) zig=aarch64-linux-musl qemu=qemu-aarch64-static ;;
         # musl 1.2 has a time of 64 bits on every processor: the libc crate has to be told (README.md, Traps).
         armv7-unknown-linux-musleabihf)
-            zig=arm-linux-musleabihf cpu=generic+v7a+vfp3d16 qemu=qemu-arm-static cfg=libc_unstable_musl_v1_2
+            zig=arm-linux-musleabihf cpu=generic+v7a+vfp3d16-neon-d32 qemu=qemu-arm-static cfg=libc_unstable_musl_v1_2
             ;;
         mipsel-unknown-linux-musl) zig=mipsel-linux-musleabi qemu=qemu-mipsel-static cfg=libc_unstable_musl_v1_2 ;;
         mips-unknown-linux-musl) zig=mips-linux-musleabi qemu=qemu-mips-static cfg=libc_unstable_musl_v1_2 ;;

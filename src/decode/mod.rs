@@ -69,7 +69,7 @@ impl SkipReason {
 /// An IP address as one number: IPv4 as `::ffff:a.b.c.d` (RFC 4291, section 2.5.5.2).
 ///
 /// Aligned like a word of eight octets: tables hold thousands, and the sixteen of the number would be padding.
-#[repr(packed(8))]
+#[repr(Rust, packed(8))]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Address(pub u128);
 

@@ -17,7 +17,7 @@ const WITHIN_MICROS: u64 = 1000;
 pub const WITHIN: Duration = Duration::from_micros(WITHIN_MICROS);
 
 /// Marks of the last four frames of one direction of a connection.
-#[repr(packed(8))]
+#[repr(Rust, packed(8))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Marks(u128);
 

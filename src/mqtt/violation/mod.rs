@@ -107,7 +107,7 @@ impl Violation {
 }
 
 /// A set of violations, such as those found in one packet.
-#[repr(packed(8))]
+#[repr(Rust, packed(8))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Violations(u128);
 

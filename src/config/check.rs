@@ -230,7 +230,19 @@ impl Check<'_> {
             ),
             slow_dos_sessions: threshold("rules.slow-dos.sessions", raw.slow_dos.sessions, 10),
             malformed_events: threshold("rules.malformed.events", raw.malformed.events, 10),
+            recon_refused: threshold("rules.recon.refused", raw.recon.refused, 10),
+            tampering_wiped: threshold("rules.tampering.wiped", raw.tampering.wiped, 20),
             tcp_scan_ports: threshold("rules.tcp-scan.ports", raw.tcp_scan.ports, 10),
+            udp_scan_ports: threshold("rules.udp-scan.ports", raw.udp_scan.ports, 24),
+            host_scan_hosts: threshold("rules.host-scan.hosts", raw.host_scan.hosts, 48),
+            login_bruteforce_ssh: threshold("rules.login-bruteforce.ssh", raw.login_bruteforce.ssh, 20),
+            login_bruteforce_telnet: threshold(
+                "rules.login-bruteforce.telnet",
+                raw.login_bruteforce.telnet,
+                10,
+            ),
+            flood_packets: threshold("rules.flood.packets", raw.flood.packets, 2000),
+            arp_spoof_claims: threshold("rules.arp-spoof.claims", raw.arp_spoof.claims, 5),
             enabled: self.switch("rules.enabled", raw.enabled, true),
         }
     }

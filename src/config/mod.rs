@@ -113,8 +113,24 @@ pub struct Rules {
     pub slow_dos_sessions: u16,
     /// `malformed.events`: violations of the MQTT standard.
     pub malformed_events: u16,
+    /// `recon.refused`: requests refused, and names they were about.
+    pub recon_refused: u16,
+    /// `tampering.wiped`: retained messages of others wiped.
+    pub tampering_wiped: u16,
     /// `tcp-scan.ports`: different TCP ports tried without success.
     pub tcp_scan_ports: u16,
+    /// `udp-scan.ports`: different UDP ports tried in vain.
+    pub udp_scan_ports: u16,
+    /// `host-scan.hosts`: different hosts tried in vain.
+    pub host_scan_hosts: u16,
+    /// `login-bruteforce.ssh`: connections to SSH, several to each host.
+    pub login_bruteforce_ssh: u16,
+    /// `login-bruteforce.telnet`: connections to Telnet.
+    pub login_bruteforce_telnet: u16,
+    /// `flood.packets`: segments, datagrams or requests in 10 s that lead to nothing.
+    pub flood_packets: u16,
+    /// `arp-spoof.claims`: claims of addresses of other stations.
+    pub arp_spoof_claims: u16,
 }
 
 /// The models to score with.

@@ -134,7 +134,14 @@ section! {
         publish_flood: RawPublishFlood,
         slow_dos: RawSlowDos,
         malformed: RawMalformed,
+        recon: RawRecon,
+        tampering: RawTampering,
         tcp_scan: RawTcpScan,
+        udp_scan: RawUdpScan,
+        host_scan: RawHostScan,
+        login_bruteforce: RawLoginBruteforce,
+        flood: RawFlood,
+        arp_spoof: RawArpSpoof,
     }
 }
 
@@ -164,8 +171,43 @@ section! {
 }
 
 section! {
+    /// `[rules.recon]`
+    RawRecon { refused: Setting<i64> }
+}
+
+section! {
+    /// `[rules.tampering]`
+    RawTampering { wiped: Setting<i64> }
+}
+
+section! {
     /// `[rules.tcp-scan]`
     RawTcpScan { ports: Setting<i64> }
+}
+
+section! {
+    /// `[rules.udp-scan]`
+    RawUdpScan { ports: Setting<i64> }
+}
+
+section! {
+    /// `[rules.host-scan]`
+    RawHostScan { hosts: Setting<i64> }
+}
+
+section! {
+    /// `[rules.login-bruteforce]`
+    RawLoginBruteforce { ssh: Setting<i64>, telnet: Setting<i64> }
+}
+
+section! {
+    /// `[rules.flood]`
+    RawFlood { packets: Setting<i64> }
+}
+
+section! {
+    /// `[rules.arp-spoof]`
+    RawArpSpoof { claims: Setting<i64> }
 }
 
 section! {

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::raw::{
-    RawAlert, RawBruteforce, RawCapture, RawConfig, RawConnectFlood, RawFlow, RawLog, RawMalformed, RawModel,
-    RawMqtt, RawPublish, RawPublishFlood, RawRules, RawSandbox, RawSensor, RawSlowDos, RawStatus, RawStore,
-    RawTcpScan, RawUpdate, Setting, Size,
+    RawAlert, RawArpSpoof, RawBruteforce, RawCapture, RawConfig, RawConnectFlood, RawFlood, RawFlow,
+    RawHostScan, RawLog, RawLoginBruteforce, RawMalformed, RawModel, RawMqtt, RawPublish, RawPublishFlood,
+    RawRecon, RawRules, RawSandbox, RawSensor, RawSlowDos, RawStatus, RawStore, RawTampering, RawTcpScan,
+    RawUdpScan, RawUpdate, Setting, Size,
 };
 use super::value::{write_bytes, write_duration};
 use super::{Capture, Config, OnMissing, Protocol, Publish, Rules, Transport, Update};
@@ -85,7 +86,17 @@ fn rules(rules: &Rules) -> RawRules {
         },
         slow_dos: RawSlowDos { sessions: given(rules.slow_dos_sessions.into()) },
         malformed: RawMalformed { events: given(rules.malformed_events.into()) },
+        recon: RawRecon { refused: given(rules.recon_refused.into()) },
+        tampering: RawTampering { wiped: given(rules.tampering_wiped.into()) },
         tcp_scan: RawTcpScan { ports: given(rules.tcp_scan_ports.into()) },
+        udp_scan: RawUdpScan { ports: given(rules.udp_scan_ports.into()) },
+        host_scan: RawHostScan { hosts: given(rules.host_scan_hosts.into()) },
+        login_bruteforce: RawLoginBruteforce {
+            ssh: given(rules.login_bruteforce_ssh.into()),
+            telnet: given(rules.login_bruteforce_telnet.into()),
+        },
+        flood: RawFlood { packets: given(rules.flood_packets.into()) },
+        arp_spoof: RawArpSpoof { claims: given(rules.arp_spoof_claims.into()) },
     }
 }
 

@@ -222,6 +222,13 @@ impl<S: Scorer> Engine<'_, S> {
         if connects_now && let Some(finding) = rules::connect_flood(host, second, &thresholds) {
             self.knowledge.report_finding(finding, address, handle, end, sink);
         }
+        for rule in rules::EVERY_SECOND.iter().filter(|_| was_active) {
+            if let Some((_, host)) = self.knowledge.hosts.at(handle)
+                && let Some(finding) = rule(host, second, &thresholds)
+            {
+                self.knowledge.report_finding(finding, address, handle, end, sink);
+            }
+        }
     }
 
     /// Ends every connection and every exchange of datagrams.

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
+use picket::alert::Severity;
 use picket::detect::class::Class;
 use picket::detect::scorer::{Scorer, Served, Verdict};
 use picket::detect::vote::Vote;
@@ -47,11 +48,12 @@ impl<F: FnMut(usize, &FeatureVector) -> Verdict> Scorer for Models<F> {
 
 /// Runs a capture with three models and no rules; also gives how many rows each scored.
 fn run(capture: &Capture, finds: impl FnMut(usize, &FeatureVector) -> Verdict) -> (Outcome, [usize; 3]) {
-    run_changing(None, capture, finds)
+    run_changing(false, None, capture, finds)
 }
 
-/// The same, where the model in a place is another one from each frame on.
+/// The same, with rules or without, where the model in a place is another one from each frame on.
 fn run_changing(
+    rules: bool,
     place: Option<usize>,
     capture: &Capture,
     finds: impl FnMut(usize, &FeatureVector) -> Verdict,
@@ -65,7 +67,7 @@ fn run_changing(
     let rows = Rc::new(RefCell::new([0; 3]));
     let models = Models { served, finds, rows: Rc::clone(&rows) };
     let mut memory = OwnedMemory::new();
-    let mut engine = Engine::new(Settings { rules: false, ..Settings::default() }, memory.lend(), models);
+    let mut engine = Engine::new(Settings { rules, ..Settings::default() }, memory.lend(), models);
     let mut alerts = Alerts::default();
     for frame in capture.iter() {
         if let Some(place) = place {
@@ -136,7 +138,27 @@ fn what_a_model_said_that_went_counts_no_more() {
         if model == 0 { of(Class::MqttPublishFlood) } else { Verdict::NOTHING }
     };
     // Two rows in a row are asked for, and a host has one a second.
-    let alerts = |place| run_changing(place, &flood, says).0.alerts.len();
+    let alerts = |place| run_changing(false, place, &flood, says).0.alerts.len();
     assert!(alerts(None) > 0 && alerts(Some(2)) > 0, "another model's votes stay");
     assert_eq!(alerts(Some(0)), 0);
+}
+
+#[test]
+fn a_low_alert_hides_nothing_from_the_model() {
+    // Of the same host: messages at a rate that a rule calls low or high, and some closed ports tried, of which only the model says anything.
+    let reported = |per_second| {
+        let capture = attack::publish_flood(V311, host(66), BROKER, START, per_second, 10)
+            .with(attack::tcp_scan(host(66), host(2), START + 6_000_000, 8, 100_000))
+            .then_quiet(120);
+        let says = |model, _: &FeatureVector| {
+            if model == 0 { of(Class::TcpScan) } else { Verdict::NOTHING }
+        };
+        let outcome = run_changing(true, None, &capture, says).0;
+        let said = |class| {
+            outcome.alerts.iter().filter(|alert| alert.class == class).map(|alert| alert.severity).max()
+        };
+        (said(Class::MqttPublishFlood), said(Class::TcpScan))
+    };
+    assert_eq!(reported(150), (Some(Severity::Low), Some(Severity::Medium)));
+    assert_eq!(reported(1000), (Some(Severity::High), None), "that is what it is");
 }

@@ -118,6 +118,13 @@ impl<'m> Incidents<'m> {
         u8::try_from(index).ok()
     }
 
+    /// How much the open incident of this source and class matters, if the place `hint` holds it.
+    #[must_use]
+    pub fn severity_at(&self, source: Address, class: Class, hint: u8) -> Option<Severity> {
+        let report = &self.open.get(usize::from(hint))?.as_ref()?.report;
+        (report.source == source && report.class == class).then_some(report.severity)
+    }
+
     /// Takes a report in: opens an incident or adds to the open one. Gives its place, if it has one.
     pub fn report(
         &mut self,

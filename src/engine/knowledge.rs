@@ -235,14 +235,16 @@ impl Knowledge<'_> {
         if !is_plausible(class, host, now.as_secs()) {
             return;
         }
-        // Where it is already said what it is, a model's other opinion of the same traffic adds nothing. That something is
-        // strange says nothing of what it is.
-        let others_open = host
-            .incidents
-            .iter()
-            .enumerate()
-            .any(|(i, at)| *at != NO_INCIDENT && i != class as usize && i != Class::Anomaly as usize);
-        if others_open {
+        // Where it is already said what it is, a model's other opinion of the same traffic adds nothing. What is low says
+        // little: who gives cause for that may not hide behind it. That something is strange says nothing of what it is.
+        let is_explained = Class::ALL.iter().zip(&host.incidents).any(|(other, hint)| {
+            ![class, Class::Anomaly].contains(other)
+                && self
+                    .incidents
+                    .severity_at(addr, *other, *hint)
+                    .is_some_and(|severity| severity >= Severity::Medium)
+        });
+        if is_explained {
             return;
         }
         let evidence = evidence_of(host);

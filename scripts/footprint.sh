@@ -8,6 +8,10 @@ cd "$(dirname -- "${BASH_SOURCE[0]}")/.."
 program=$(realpath "${1:-target/release/picket}")
 laboratory=${LABORATORY:-target/release/picket-lab}
 port=${PORT:-18930}
+if [ ! -x "$laboratory" ]; then
+    echo "footprint: there is no $laboratory: cargo build --release -p picket-lab" >&2
+    exit 66
+fi
 
 work=$(mktemp -d)
 memory=$(mktemp -d -p /dev/shm)

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, rlim_t, setrlimit};
 use nix::sys::signal::Signal;
 
 use super::{Answer, Limits, try_model};
@@ -46,16 +46,25 @@ fn give_everything_up(bundle: &Bundle, limits: Limits) -> io::Result<()> {
     let test = &bundle.manifest.self_test;
     let seconds = CPU_SECONDS + test.max_load_ms.div_ceil(1000);
     let memory = address_space()? + test.max_memory_kib.min(limits.max_memory_kib).saturating_mul(1024);
-    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
-    setrlimit(Resource::RLIMIT_FSIZE, 0, 0)?;
-    setrlimit(Resource::RLIMIT_CPU, seconds, seconds + 1)?;
-    setrlimit(Resource::RLIMIT_AS, memory, memory)?;
+    limit(Resource::RLIMIT_CORE, 0, 0)?;
+    limit(Resource::RLIMIT_FSIZE, 0, 0)?;
+    limit(Resource::RLIMIT_CPU, seconds, seconds + 1)?;
+    limit(Resource::RLIMIT_AS, memory, memory)?;
     prctl::set_no_new_privs()?;
     prctl::set_dumpable(false)?;
     if let Err(error) = sandbox::enter(&Reach::default()) {
         log::debug!("self-test without a cage: {error}");
     }
-    Ok(setrlimit(Resource::RLIMIT_NOFILE, FILES, FILES)?)
+    limit(Resource::RLIMIT_NOFILE, FILES, FILES)
+}
+
+/// Sets a limit. Where the system's numbers have 32 bits, what is beyond them is the greatest of these.
+fn limit(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
+    Ok(setrlimit(resource, fitting(soft, rlim_t::MAX), fitting(hard, rlim_t::MAX))?)
+}
+
+fn fitting<T: TryFrom<u64>>(number: u64, most: T) -> T {
+    T::try_from(number).unwrap_or(most)
 }
 
 /// Octets of this process's address space now (proc(5), `statm`).
